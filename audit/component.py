@@ -1,0 +1,321 @@
+"""The five plugin kinds. A plugin is a frozen model whose fields are its parameters, plus one method.
+
+What a plugin is given and gives back are the small dataclasses of this file; they live for one batch, in memory.
+Everything a plugin produces is keyed by its identity: class, version, parameters, weights, fingerprint and numerics.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from audit.images import Pixels
+from audit.records import (
+    Abstained,
+    ClassLabel,
+    Draw,
+    Failed,
+    Filtered,
+    Finding,
+    Latent,
+    Probe,
+    Refused,
+    RunManifest,
+    Scored,
+    TextPrompt,
+    Verdict,
+)
+from audit.table import ScoreTable
+
+__all__ = [
+    "API_VERSION",
+    "Audited",
+    "Column",
+    "Component",
+    "Context",
+    "Contribution",
+    "DrawBatch",
+    "Generator",
+    "Measured",
+    "Metric",
+    "OnDisk",
+    "ProbeSuite",
+    "Product",
+    "Report",
+    "Request",
+    "Row",
+    "ScoreBatch",
+    "Scorer",
+    "Value",
+    "View",
+]
+
+API_VERSION = 1
+"""Version of this interface. A plugin for another version sets ``api`` and is refused with a clear error."""
+
+
+class Component(BaseModel):
+    """Base of every plugin: parameters as fields, facts as class variables."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    api: ClassVar[int] = API_VERSION
+    version: ClassVar[int] = 1
+    """Raise it when the same parameters give other numbers."""
+    source: ClassVar[str] = ""
+    """Publication or standard behind it."""
+
+    def packs(self) -> tuple[str, ...]:
+        """Weight packs that it loads, by catalogue name."""
+        return ()
+
+    def fingerprint(self) -> str:
+        """Digest of outside files that the parameters point to; empty where there are none."""
+        return ""
+
+    def numerics(self, device: str) -> dict[str, str]:
+        """What decides its numbers besides parameters: backend, dtype, library versions."""
+        return {}
+
+    def check(self) -> None:
+        """Look at the parameters and the files they name before any work; raise an ``AuditError`` with the remedy."""
+
+
+# ------------------------------------------------------------------------------------------------ generators
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One draw and the probe that it belongs to."""
+
+    draw: Draw
+    probe: Probe
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """An image that already lies on disk and stays there; the run refers to it by path and digest."""
+
+    path: Path
+    data: bytes
+    """The file's bytes, read once."""
+
+
+Product = Pixels | OnDisk | Refused | Filtered | Failed
+"""What a generator gives back for one request."""
+
+DrawBatch = Callable[[Sequence[Request]], Sequence[Product]]
+"""Draws a batch; gives one product a request, in order. Raises ``OutOfMemory`` where the batch is too large."""
+
+
+class Generator(Component, ABC):
+    """Turns conditions into images. Each image depends on its own seed only, never on its place in a batch."""
+
+    batch: int = Field(default=8, ge=1, le=4096)
+    """Images drawn together. Part of the identity, because libraries pick other kernels for another shape."""
+
+    @abstractmethod
+    def accepts(self) -> tuple[type[TextPrompt] | type[ClassLabel] | type[Latent], ...]:
+        """The kinds of condition that it can draw."""
+
+    @abstractmethod
+    def open(self, device: str) -> AbstractContextManager[DrawBatch]:
+        """Load the weights on the device, yield a function that draws a batch, give the memory back."""
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Probes that it brings itself (a folder of images does); then the spec's suites are not asked of it."""
+        return ()
+
+    def asked_size(self) -> tuple[int, int] | None:
+        """Width and height that were asked for; None where the model decides."""
+        return None
+
+    def settings(self) -> dict[str, str]:
+        """Scheduler, steps, guidance, dtype, safety checker: what a reader must know of how it was run."""
+        return {}
+
+    def subject_basis(self) -> str:
+        """Why attributes of the depicted may be inferred: ``generated``, or the user's statement about photographs.
+
+        Empty: no basis was given, and scorers that look at people refuse to run.
+        """
+        return "generated"
+
+
+# ---------------------------------------------------------------------------------------------------- probes
+
+
+class ProbeSuite(Component, ABC):
+    """A named set of probes: pure and fast, the same for the same parameters."""
+
+    licence: ClassVar[str] = "Apache-2.0"
+
+    @abstractmethod
+    def probes(self) -> tuple[Probe, ...]:
+        """All probes, in a fixed order."""
+
+
+# --------------------------------------------------------------------------------------------------- scorers
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column that a scorer fills."""
+
+    name: str
+    kind: Literal["number", "label", "vector"]
+    title: str = ""
+    """In plain words, for a reader."""
+    unit: str = ""
+    better: Literal["higher", "lower", "none"] = "none"
+    levels: tuple[str, ...] = ()
+    """The labels that a label column may hold."""
+    regional: bool = False
+    """Filled for regions (faces) rather than for the whole image."""
+
+
+Value = float | str | npt.NDArray[np.float32] | Scored | Abstained
+"""A number, label or vector (with ``Scored`` also its confidence), or an abstention with its reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a scorer says of the whole image (region -1) or of one region of it (0, 1, ... by falling size)."""
+
+    values: Mapping[str, Value]
+    region: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One image as a scorer sees it."""
+
+    pixels: Pixels
+    image: str
+    """Digest of the stored bytes."""
+    codec: str
+    draw: Draw
+    probe: Probe
+    asked: tuple[int, int] | None = None
+    """Width and height asked of the generator."""
+    given: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    """Rows of the scorers named by ``requires``, for this image."""
+
+
+ScoreBatch = Callable[[Sequence[View]], Sequence[Sequence[Row]]]
+"""Scores a batch; gives for each view its rows: first the whole image's, then those of its regions."""
+
+
+class Scorer(Component, ABC):
+    """Looks at one image at a time (in batches), never aggregates."""
+
+    subject: ClassVar[Literal["image", "draw"]] = "image"
+    """``draw`` where the prompt matters: then equal images of two prompts are scored twice."""
+    infers_people: ClassVar[bool] = False
+    """It infers attributes of depicted people, so photographs need a stated basis."""
+
+    @abstractmethod
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that it fills."""
+
+    @abstractmethod
+    def open(self, device: str) -> AbstractContextManager[ScoreBatch]:
+        """Load the model, yield a function that scores a batch, give the memory back."""
+
+    def requires(self) -> tuple[str, ...]:
+        """Names (in the spec) of scorers whose rows of the same image it needs."""
+        return ()
+
+
+# --------------------------------------------------------------------------------------------------- metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one independent sampling unit adds to a finding.
+
+    The finding's estimate is sum(``total``) / sum(``n``) over its contributions (for a distance: the mean of its
+    jackknife pseudo-values, each with n = 1), and their spread gives its interval. Two runs are compared by matching
+    ``pair``; a merge of shards adds rows up.
+    """
+
+    cluster: str
+    pair: str
+    """Equal in two runs where the same probes were drawn with the same seeds."""
+    total: float
+    n: float
+    squares: float
+    """Sum of squared values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A finding and its contributions by cluster (none where it has no such form)."""
+
+    finding: Finding
+    contributions: tuple[Contribution, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a metric is given."""
+
+    table: ScoreTable
+    generators: tuple[str, ...]
+    """The audited generators; reference sets are not among them."""
+    confidence: float
+    seed: int
+    columns: Mapping[str, Column]
+    """``scorer.column`` -> what it holds."""
+    protocols: Mapping[str, str]
+    """Scorer name -> protocol id of its columns."""
+
+
+class Metric(Component, ABC):
+    """Looks at the table of scores and draws, never at pixels; loads no model."""
+
+    @abstractmethod
+    def reads(self) -> tuple[str, ...]:
+        """Columns that it needs, as ``scorer.column``."""
+
+    @abstractmethod
+    def measure(self, name: str, context: Context) -> Iterable[Measured]:
+        """Findings, named ``<name>.<quantity>``."""
+
+    def references(self) -> tuple[str, ...]:
+        """Names of generators that it compares with and that are not audited themselves."""
+        return ()
+
+
+# --------------------------------------------------------------------------------------------------- reports
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A finished run as a report sees it."""
+
+    manifest: RunManifest
+    findings: tuple[Finding, ...]
+    verdicts: tuple[Verdict, ...]
+    image: Callable[[str], Pixels | None]
+    """Pixels of an image digest; None where the image was purged."""
+    link: Callable[[str], str]
+    """Relative link from the report to the stored image; empty where there is none."""
+    faces: Callable[[str], Sequence[tuple[float, float, float, float]] | None]
+    """Boxes (left, top, right, bottom) in pixels; None where no detector looked."""
+
+
+class Report(Component, ABC):
+    """Turns records into bytes. Never computes a number."""
+
+    filename: ClassVar[str]
+
+    @abstractmethod
+    def render(self, audited: Audited) -> bytes:
+        """The whole file."""

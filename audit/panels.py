@@ -1,0 +1,105 @@
+"""What a finding may show, as data. A metric fills panels, a report draws them; neither knows the other.
+
+Every panel has a ``title`` (a sentence fragment, shown above it) and a ``summary`` (one or two sentences that say in
+words what the picture shows: the text alternative).
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+__all__ = ["Bars", "Curve", "Gallery", "Heatmap", "Intervals", "Line", "Panel", "Span", "Table"]
+
+
+class _Panel(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    summary: str
+
+
+class Bars(_Panel):
+    """Shares or counts of a few categories, one bar a category."""
+
+    type: Literal["bars"] = "bars"
+    labels: tuple[str, ...]
+    values: tuple[FiniteFloat, ...]
+    unit: str = ""
+    reference: FiniteFloat | None = None
+    """A vertical line to compare with, for example the expectation under a fair generator."""
+
+
+class Span(BaseModel):
+    """One row of an interval chart."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str
+    estimate: FiniteFloat
+    low: FiniteFloat
+    high: FiniteFloat
+    n: int
+
+
+class Intervals(_Panel):
+    """Estimates with their intervals, one row each, on one axis."""
+
+    type: Literal["intervals"] = "intervals"
+    rows: tuple[Span, ...]
+    unit: str = ""
+    reference: FiniteFloat | None = None
+    """A vertical line to compare with."""
+    band: tuple[FiniteFloat, FiniteFloat] | None = None
+    """The range that a fair generator of the same n would show."""
+
+
+class Line(BaseModel):
+    """One line of a curve, with an optional band around it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str
+    x: tuple[FiniteFloat, ...]
+    y: tuple[FiniteFloat, ...]
+    low: tuple[FiniteFloat, ...] = ()
+    high: tuple[FiniteFloat, ...] = ()
+
+
+class Curve(_Panel):
+    """One or more lines over a common axis."""
+
+    type: Literal["curve"] = "curve"
+    x_label: str
+    y_label: str
+    lines: tuple[Line, ...]
+
+
+class Heatmap(_Panel):
+    """A grid of numbers; ``None`` is a cell without data."""
+
+    type: Literal["heatmap"] = "heatmap"
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: tuple[tuple[FiniteFloat | None, ...], ...]
+    unit: str = ""
+    center: FiniteFloat | None = None
+    """The neutral value of a diverging colour scale."""
+
+
+class Table(_Panel):
+    """Rows of text and numbers, already formatted for a reader."""
+
+    type: Literal["table"] = "table"
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Gallery(_Panel):
+    """Images behind a finding, by image digest; a report shows small, blurred copies."""
+
+    type: Literal["gallery"] = "gallery"
+    images: tuple[str, ...]
+    captions: tuple[str, ...]
+
+
+Panel = Annotated[Bars | Intervals | Curve | Heatmap | Table | Gallery, Field(discriminator="type")]

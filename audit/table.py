@@ -1,0 +1,215 @@
+"""ScoreTable: one row a draw, joined with its probe's axes and with the score columns that metrics read."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from audit.records import Probe
+
+__all__ = ["DRAW_SCHEMA", "ScoreTable", "Strings", "Values", "draw_key"]
+
+Strings = npt.NDArray[np.object_]
+Mask = npt.NDArray[np.bool_]
+
+DRAW_SCHEMA = pa.schema(
+    [
+        ("generator", pa.string()),
+        ("probe", pa.string()),
+        ("index", pa.int64()),
+        ("seed", pa.int64()),
+        ("outcome", pa.string()),
+        ("reason", pa.string()),
+        ("image", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("codec", pa.string()),
+        ("location", pa.string()),
+        ("seconds", pa.float64()),
+        ("device", pa.string()),
+        ("batch", pa.int32()),
+    ]
+)
+"""Columns of the draws table: an ``ImageRecord``, flat. ``location`` is empty, or the path of an image kept outside."""
+
+MISSING = "not scored"
+
+
+def draw_key(generator: str, probe: str, index: int) -> str:
+    """The subject of scores that belong to a draw rather than to an image."""
+    return f"{generator}/{probe}/{index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """One score column over the rows of a table."""
+
+    value: npt.NDArray[np.float64] | npt.NDArray[np.float32] | Strings
+    """(n,) numbers or labels, or (n, d) vectors; meaningless where ``present`` is false."""
+    present: Mask
+    reason: Strings
+    """(n,) why there is no value; empty where there is one."""
+    confidence: npt.NDArray[np.float64]
+    """(n,) NaN where the scorer gave none."""
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Draws, probes and scores of a run.
+
+    Attributes:
+        draws: a table with the columns of ``DRAW_SCHEMA``.
+        probes: probe id -> probe.
+        scores: scorer name -> table with ``subject``, ``region`` and for each column ``c``: ``c``, ``c:why``,
+            ``c:confidence``.
+    """
+
+    draws: pa.Table
+    probes: Mapping[str, Probe]
+    scores: Mapping[str, pa.Table] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return int(self.draws.num_rows)
+
+    def column(self, name: str) -> npt.NDArray[np.generic]:
+        """A column of the draws table as an array; strings come as objects, nulls as empty strings."""
+        data = self.draws.column(name)
+        if pa.types.is_string(data.type):
+            return np.array(pc.fill_null(data, "").to_pylist(), dtype=object)
+        return np.asarray(data.to_numpy(zero_copy_only=False))
+
+    @cached_property
+    def outcome(self) -> Strings:
+        """(n,) made, refused, filtered or failed."""
+        return np.asarray(self.column("outcome"), dtype=object)
+
+    @cached_property
+    def images(self) -> Strings:
+        """(n,) image digests; empty where no image was made."""
+        return np.asarray(self.column("image"), dtype=object)
+
+    @cached_property
+    def probe_ids(self) -> Strings:
+        """(n,) probe ids."""
+        return np.asarray(self.column("probe"), dtype=object)
+
+    @cached_property
+    def clusters(self) -> Strings:
+        """(n,) what was sampled independently: the probe, or the draw itself for latents."""
+        index = self.column("index")
+        return self._per_row(
+            lambda row, probe: f"{self.probe_ids[row]}/{index[row]}" if probe.unit == "draw" else str(self.probe_ids[row])
+        )
+
+    @cached_property
+    def pairs(self) -> Strings:
+        """(n,) ids shared by draws with the same seed in the arms of a counterfactual: pair (or probe) and index."""
+        index = self.column("index")
+        return self._per_row(lambda row, probe: f"{probe.pair or self.probe_ids[row]}/{index[row]}")
+
+    @cached_property
+    def axes(self) -> dict[str, tuple[str, ...]]:
+        """Axis name -> its levels among these rows, sorted."""
+        found: dict[str, set[str]] = {}
+        for probe_id in set(self.probe_ids):
+            for name, level in self.probes[probe_id].levels.items():
+                found.setdefault(name, set()).add(level)
+        return {name: tuple(sorted(levels)) for name, levels in sorted(found.items())}
+
+    @cached_property
+    def contrast_axes(self) -> tuple[str, ...]:
+        """Axes whose levels are to be compared (role ``contrast``)."""
+        names = {a.name for p in set(self.probe_ids) for a in self.probes[p].axes if a.role == "contrast"}
+        return tuple(sorted(names))
+
+    def axis(self, name: str) -> Strings:
+        """(n,) level of each draw on an axis; empty where its probe lacks the axis."""
+        return self._per_row(lambda _, probe: probe.levels.get(name, ""))
+
+    def _per_row(self, function: Callable[[int, Probe], str]) -> Strings:
+        rows = [function(row, self.probes[probe_id]) for row, probe_id in enumerate(self.probe_ids)]
+        return np.array(rows, dtype=object)
+
+    def where(self, mask: Mask) -> "ScoreTable":
+        """The rows where the mask is true."""
+        return ScoreTable(self.draws.filter(pa.array(mask)), self.probes, self.scores)
+
+    def select(self, generator: str | None = None, levels: Mapping[str, str] | None = None) -> "ScoreTable":
+        """The rows of one generator and of the given axis levels."""
+        mask = np.ones(len(self), dtype=bool)
+        if generator is not None:
+            mask &= self.column("generator") == generator
+        for name, level in (levels or {}).items():
+            mask &= self.axis(name) == level
+        return self.where(mask)
+
+    def groups(self, axis: str) -> Iterator[tuple[str, "ScoreTable"]]:
+        """Level and rows, for each level of an axis; rows without the axis are in none."""
+        levels = self.axis(axis)
+        for level in self.axes.get(axis, ()):
+            yield level, self.where(levels == level)
+
+    def values(self, column: str) -> Values:
+        """A score column, ``scorer.column``, over these rows. Of a regional column: the first (largest) region.
+
+        A draw without an image, without a score, or whose scorer abstained has ``present`` false and a reason.
+        """
+        scorer, _, name = column.rpartition(".")
+        scores = self.scores[scorer]
+        position = self._rows_of(scorer, regional=self._is_regional(scores, name))
+        made = self.outcome == "made"
+        found = position >= 0
+        taken = scores.take(pa.array(np.where(found, position, 0))) if scores.num_rows else None
+        return _values(taken, name, made=made, found=found, outcome=self.outcome)
+
+    @staticmethod
+    def _is_regional(scores: pa.Table, name: str) -> bool:
+        filled = pc.or_(pc.is_valid(scores.column(name)), pc.is_valid(scores.column(f"{name}:why")))
+        return bool(pc.any(pc.and_(filled, pc.greater_equal(scores.column("region"), 0))).as_py())
+
+    def _rows_of(self, scorer: str, *, regional: bool) -> npt.NDArray[np.int64]:
+        """(n,) row of the score table for each draw, -1 where there is none; whole-image rows stand in for no region."""
+        scores = self.scores[scorer]
+        subjects = scores.column("subject").to_pylist()
+        regions = scores.column("region").to_pylist()
+        found = {s: row for row, (s, r) in enumerate(zip(subjects, regions, strict=True)) if r == -1}
+        if regional:
+            found |= {s: row for row, (s, r) in enumerate(zip(subjects, regions, strict=True)) if r == 0}
+        generator, index = self.column("generator"), self.column("index")
+        rows = np.full(len(self), -1, dtype=np.int64)
+        for i, image in enumerate(self.images):
+            if image:
+                by_draw = draw_key(str(generator[i]), str(self.probe_ids[i]), int(index[i]))
+                rows[i] = found.get(image, found.get(by_draw, -1))
+        return rows
+
+
+def _values(taken: pa.Table | None, name: str, *, made: Mask, found: Mask, outcome: Strings) -> Values:
+    n = len(made)
+    reason = np.where(made, MISSING, outcome).astype(object)
+    if taken is None or not n:
+        return Values(np.zeros(n), np.zeros(n, dtype=bool), reason, np.full(n, np.nan))
+    data = taken.column(name)
+    present = found & np.asarray(pc.is_valid(data).to_numpy(zero_copy_only=False), dtype=bool)
+    why = np.array(pc.fill_null(taken.column(f"{name}:why"), "").to_pylist(), dtype=object)
+    reason = np.where(present, "", np.where(found & (why != ""), why, reason)).astype(object)
+    confidence = taken.column(f"{name}:confidence").to_numpy(zero_copy_only=False).astype(np.float64)
+    return Values(_array(data), present, reason, np.where(present, confidence, np.nan))
+
+
+def _array(data: pa.ChunkedArray) -> npt.NDArray[np.float64] | npt.NDArray[np.float32] | Strings:
+    if pa.types.is_fixed_size_list(data.type):
+        flat = data.combine_chunks()
+        flat = flat.chunk(0) if isinstance(flat, pa.ChunkedArray) else flat
+        width = data.type.list_size
+        out = np.zeros((len(flat), width), dtype=np.float32)
+        valid = np.asarray(flat.is_valid())
+        out[valid] = flat.drop_null().flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+        return out
+    if pa.types.is_string(data.type):
+        return np.array(pc.fill_null(data, "").to_pylist(), dtype=object)
+    return np.asarray(pc.fill_null(data, 0.0).to_numpy(zero_copy_only=False), dtype=np.float64)
