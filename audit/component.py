@@ -41,6 +41,7 @@ __all__ = [
     "Context",
     "Contribution",
     "DrawBatch",
+    "Encoded",
     "Generator",
     "Measured",
     "Metric",
@@ -79,7 +80,7 @@ class Component(BaseModel):
         """Digest of outside files that the parameters point to; empty where there are none."""
         return ""
 
-    def numerics(self, device: str) -> dict[str, str]:
+    def numerics(self, device: str) -> dict[str, str]:  # noqa: ARG002  # a default that needs no device
         """What decides its numbers besides parameters: backend, dtype, library versions."""
         return {}
 
@@ -107,7 +108,14 @@ class OnDisk:
     """The file's bytes, read once."""
 
 
-Product = Pixels | OnDisk | Refused | Filtered | Failed
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An image that arrived encoded (from an API): the store keeps these very bytes, and they are what is scored."""
+
+    data: bytes
+
+
+Product = Pixels | Encoded | OnDisk | Refused | Filtered | Failed
 """What a generator gives back for one request."""
 
 DrawBatch = Callable[[Sequence[Request]], Sequence[Product]]

@@ -1,0 +1,201 @@
+"""AuditSpec: what a user asks for, read from YAML, with errors that carry the path of the field."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import AfterValidator, Field, FiniteFloat, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from audit.errors import InputError, SpecError
+from audit.records import Record
+
+__all__ = ["AuditSpec", "GateRule", "Use", "explain", "load_spec", "nearest", "override", "parse_spec"]
+
+MAX_SPEC_BYTES = 5_000_000
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+
+
+class Use(Record):
+    """One plugin in a spec: which, under what name, with which parameters."""
+
+    use: str
+    """Name of the plugin, as ``imgaudit list`` prints it."""
+    name: str = Field(default="", pattern=r"^$|" + NAME)
+    """Name within this audit; the plugin's own name unless two of a kind are used."""
+    params: dict[str, Any] = {}
+
+    @property
+    def label(self) -> str:
+        """The name within this audit."""
+        return self.name or self.use
+
+
+class GateRule(Record):
+    """A rule on findings. Exactly one of ``at_most``, ``at_least`` and ``margin``."""
+
+    metric: str
+    """Finding that it judges, for example ``fidelity.kid``."""
+    generator: str = ""
+    """Judge this generator only; empty: each of them."""
+    where: dict[str, str] = {}
+    """Judge the findings with these labels and axis levels only, and none that has others."""
+    at_most: FiniteFloat | None = None
+    at_least: FiniteFloat | None = None
+    margin: FiniteFloat | None = Field(default=None, ge=0)
+    """How much worse than the baseline is still accepted."""
+    baseline: str = ""
+    """With ``margin``: a run folder, an exported baseline file, or ``generator:NAME`` of this run."""
+    min_n: int = Field(default=1, ge=1)
+    """Fewer draws than this: invalid, not pass."""
+    max_missing_share: FiniteFloat = Field(default=0.5, ge=0, le=1)
+    """More missing draws than this: invalid, not pass."""
+    expect: Literal["pass", "fail", "inconclusive", ""] = ""
+    """The verdict that a known-answer check should come to; shown in the report, decides nothing."""
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if sum(rule is not None for rule in (self.at_most, self.at_least, self.margin)) != 1:
+            raise ValueError("give exactly one of at_most, at_least and margin")
+        if (self.margin is None) != (not self.baseline):
+            raise ValueError("margin and baseline go together")
+        return self
+
+
+def _names_differ(uses: tuple[Use, ...]) -> tuple[Use, ...]:
+    seen: set[str] = set()
+    for use in uses:
+        if use.label in seen:
+            raise ValueError(f"two entries are named {use.label!r}; give one of them another `name`")
+        seen.add(use.label)
+    return uses
+
+
+Uses = Annotated[tuple[Use, ...], AfterValidator(_names_differ)]
+
+
+class AuditSpec(Record):
+    """One audit: which generators are asked what, how it is measured, and what counts as good enough."""
+
+    name: str = Field(pattern=NAME)
+    seed: int = Field(default=0, ge=0, lt=2**53)
+    generators: Uses = Field(min_length=1)
+    probes: Uses = ()
+    scorers: Uses = ()
+    metrics: Uses = ()
+    gates: tuple[GateRule, ...] = ()
+    draws_per_probe: int = Field(default=8, ge=1)
+    confidence: FiniteFloat = Field(default=0.95, gt=0.5, lt=1)
+
+
+def load_spec(path: Path, changes: Sequence[str] = ()) -> AuditSpec:
+    """Read a spec from a YAML file and apply ``--set`` changes such as ``draws_per_probe=32``.
+
+    Relative paths in it count from the current folder.
+
+    Raises:
+        InputError: the file is absent or not YAML.
+        SpecError: a field is unknown, missing or of the wrong type; the message names its path.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such spec file; `imgaudit init` writes one to start from") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(raw) > MAX_SPEC_BYTES:
+        raise InputError(f"{path}: {len(raw)} bytes; a spec has at most {MAX_SPEC_BYTES}")
+    try:
+        data = yaml.safe_load(raw)
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    return parse_spec(data, source=str(path), changes=changes)
+
+
+def parse_spec(data: Any, *, source: str = "spec", changes: Sequence[str] = ()) -> AuditSpec:
+    """Check parsed YAML and make the spec; all faults are reported together."""
+    if not isinstance(data, dict):
+        raise SpecError(f"{source}: a spec is a mapping with `name`, `generators`, ...; found {type(data).__name__}")
+    for change in changes:
+        data = override(data, change)
+    try:
+        return AuditSpec.model_validate(data)
+    except ValidationError as error:
+        raise SpecError(explain(error, source, AuditSpec)) from None
+
+
+def override(data: dict[str, Any], change: str) -> dict[str, Any]:
+    """Apply one ``a.b=value`` change and return a new mapping; the value is read as YAML.
+
+    A step into a list is an index or an entry's name: ``generators.dcgan.params.batch=16``.
+
+    >>> override({"draws_per_probe": 8}, "draws_per_probe=32")
+    {'draws_per_probe': 32}
+    """
+    path, equals, text = change.partition("=")
+    if not equals or not path:
+        raise SpecError(f"--set {change}: expected FIELD=VALUE, for example draws_per_probe=32")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SpecError(f"--set {change}: the value is not valid YAML") from error
+    changed = _with(data, path.split("."), value, change)
+    assert isinstance(changed, dict)
+    return changed
+
+
+def _with(node: Any, steps: list[str], value: Any, change: str) -> Any:
+    if not steps:
+        return value
+    step, rest = steps[0], steps[1:]
+    if isinstance(node, list):
+        position = _position(node, step, change)
+        return [_with(item, rest, value, change) if i == position else item for i, item in enumerate(node)]
+    if node is None or isinstance(node, dict):
+        return {**(node or {}), step: _with((node or {}).get(step), rest, value, change)}
+    raise SpecError(f"--set {change}: {step!r} is inside {node!r}, which has no fields")
+
+
+def _position(items: list[Any], step: str, change: str) -> int:
+    names = [item.get("name") or item.get("use") if isinstance(item, dict) else None for item in items]
+    if step in names:
+        return names.index(step)
+    if step.isdigit() and int(step) < len(items):
+        return int(step)
+    raise SpecError(f"--set {change}: no entry {step!r}; there are {', '.join(map(str, names)) or 'none'}")
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """A hint for a misspelt word: the nearest known one, or the whole short list."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(sorted(known))}" if known else "none is known"
+
+
+def explain(error: ValidationError, source: str, model: type[Any]) -> str:
+    """All faults of a validation, a line each, with the path of the field and a remedy."""
+    return "\n".join(_line(fault, source, model) for fault in error.errors())
+
+
+def _line(fault: ErrorDetails, source: str, model: type[Any]) -> str:
+    path = ".".join(str(step) for step in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        known = _fields_at(model, fault["loc"][:-1])
+        return f"{source}: {path}: unknown key; {nearest(str(fault['loc'][-1]), known)}"
+    if fault["type"] == "missing":
+        return f"{source}: {path}: required, but missing"
+    message = fault["msg"].removeprefix("Value error, ")
+    found = repr(fault["input"])
+    shown = found if len(found) <= 80 else found[:77] + "..."
+    return f"{source}: {path + ': ' if path else ''}{message}" + (f" (found {shown})" if fault["type"] != "value_error" else "")
+
+
+def _fields_at(model: type[Any], path: tuple[int | str, ...]) -> list[str]:
+    """Field names of the model that a path of an error leads to."""
+    children = {"gates": GateRule, "generators": Use, "probes": Use, "scorers": Use, "metrics": Use}
+    if model is AuditSpec and path:
+        return list(children[str(path[0])].model_fields) if str(path[0]) in children else []
+    return [field.alias or name for name, field in model.model_fields.items()]
