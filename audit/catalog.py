@@ -74,7 +74,9 @@ def load(kind: Kind, name: str) -> type[Component]:
         missing = (error.name or "").partition(".")[0]
         extra = EXTRAS.get(missing)
         remedy = f"pip install 'imgaudit[{extra}]'" if extra else f"install what {known[name].value} imports"
-        raise PluginError(f"{kind}: {name!r} needs {missing or error}, which does not import ({error}); {remedy}") from error
+        raise PluginError(
+            f"{kind}: {name!r} needs {missing or error}, which does not import ({error}); {remedy}"
+        ) from error
     except AttributeError as error:
         raise PluginError(f"{kind}: {name!r} points to {known[name].value}, which is not there ({error})") from error
     if not (isinstance(found, type) and issubclass(found, KINDS[kind])):
@@ -105,8 +107,11 @@ def build_as(kind: Kind, use: Use, base: type[C]) -> C:
     return plugin
 
 
-def identity(component: Component, device: str) -> str:
-    """Digest of everything that decides what a plugin produces: class, version, parameters, weights, files, numerics."""
+def identity(component: Component, device: str | None) -> str:
+    """Digest of everything that decides what a plugin produces: class, version, parameters, weights, files, numerics.
+
+    Without a device, numerics are left out: the identity is then the same on every machine.
+    """
     return digest(
         {
             "class": f"{type(component).__module__}:{type(component).__qualname__}",
@@ -114,6 +119,6 @@ def identity(component: Component, device: str) -> str:
             "params": component.model_dump(mode="json"),
             "packs": {pack: locate(pack).digest for pack in component.packs()},
             "files": component.fingerprint(),
-            "numerics": component.numerics(device),
+            "numerics": component.numerics(device) if device else {},
         }
     )

@@ -148,6 +148,14 @@ class Generator(Component, ABC):
         """Scheduler, steps, guidance, dtype, safety checker: what a reader must know of how it was run."""
         return {}
 
+    def fixed_block(self) -> bool:
+        """Whether it computes on the device, in batches of always ``batch`` rows: a tail is padded, a broken block drawn again.
+
+        False where images come from a network or a disk: then a batch holds what is missing and nothing else, and the
+        device is left to the scorers meanwhile.
+        """
+        return True
+
     def subject_basis(self) -> str:
         """Why attributes of the depicted may be inferred: ``generated``, or the user's statement about photographs.
 

@@ -275,6 +275,8 @@ class Verdict(Record):
     reason: str
     decides: str = ""
     """What would decide an inconclusive or invalid verdict."""
+    note: str = ""
+    """Why the rule is there, in the words of the spec."""
     estimate: FiniteFloat | None = None
     interval: Interval | None = None
     limit: FiniteFloat | None = None

@@ -3,10 +3,10 @@
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import AfterValidator, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from audit.errors import InputError, SpecError
@@ -52,8 +52,8 @@ class GateRule(Record):
     """Fewer draws than this: invalid, not pass."""
     max_missing_share: FiniteFloat = Field(default=0.5, ge=0, le=1)
     """More missing draws than this: invalid, not pass."""
-    expect: Literal["pass", "fail", "inconclusive", ""] = ""
-    """The verdict that a known-answer check should come to; shown in the report, decides nothing."""
+    note: str = ""
+    """Why the rule is there; shown beside its verdict."""
 
     @model_validator(mode="after")
     def _one_rule(self) -> Self:
@@ -175,12 +175,12 @@ def nearest(word: str, known: Sequence[str]) -> str:
     return f"known: {', '.join(sorted(known))}" if known else "none is known"
 
 
-def explain(error: ValidationError, source: str, model: type[Any]) -> str:
+def explain(error: ValidationError, source: str, model: type[BaseModel]) -> str:
     """All faults of a validation, a line each, with the path of the field and a remedy."""
     return "\n".join(_line(fault, source, model) for fault in error.errors())
 
 
-def _line(fault: ErrorDetails, source: str, model: type[Any]) -> str:
+def _line(fault: ErrorDetails, source: str, model: type[BaseModel]) -> str:
     path = ".".join(str(step) for step in fault["loc"])
     if fault["type"] == "extra_forbidden":
         known = _fields_at(model, fault["loc"][:-1])
@@ -190,10 +190,11 @@ def _line(fault: ErrorDetails, source: str, model: type[Any]) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     found = repr(fault["input"])
     shown = found if len(found) <= 80 else found[:77] + "..."
-    return f"{source}: {path + ': ' if path else ''}{message}" + (f" (found {shown})" if fault["type"] != "value_error" else "")
+    tail = "" if fault["type"] == "value_error" else f" (found {shown})"
+    return f"{source}: {path + ': ' if path else ''}{message}{tail}"
 
 
-def _fields_at(model: type[Any], path: tuple[int | str, ...]) -> list[str]:
+def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """Field names of the model that a path of an error leads to."""
     children = {"gates": GateRule, "generators": Use, "probes": Use, "scorers": Use, "metrics": Use}
     if model is AuditSpec and path:

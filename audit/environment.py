@@ -1,0 +1,70 @@
+"""What a run runs on: versions, device, source revision. Written into the manifest."""
+
+import importlib
+import platform
+import shutil
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+__all__ = ["PACKAGES", "best_device", "device_name", "revision", "versions"]
+
+PACKAGES = (
+    "imgaudit",
+    "numpy",
+    "scipy",
+    "pillow",
+    "pyarrow",
+    "torch",
+    "torchvision",
+    "diffusers",
+    "transformers",
+    "timm",
+    "open-clip-torch",
+    "onnxruntime",
+    "dlib-bin",
+)
+
+
+def versions() -> dict[str, str]:
+    """Python, platform and every package that may decide a number, as installed."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def best_device() -> str:
+    """``cuda`` where torch is installed and sees a device, else ``cpu``.
+
+    torch is imported only where the driver's own tool is there, so that a machine without a GPU does not wait for it.
+    """
+    if find_spec("torch") is None or shutil.which("nvidia-smi") is None:
+        return "cpu"
+    return "cuda" if importlib.import_module("torch").cuda.is_available() else "cpu"
+
+
+def device_name(device: str) -> str:
+    """Model of the device, for readers."""
+    if device.startswith("cuda"):
+        return str(importlib.import_module("torch").cuda.get_device_name(device))
+    model = Path("/proc/cpuinfo")
+    lines = model.read_text(encoding="utf-8", errors="replace").splitlines() if model.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]} ({len(names)} threads)" if names else platform.processor() or platform.machine()
+
+
+def revision() -> str:
+    """Commit of the source tree that this package runs from; empty for an installed package."""
+    here = Path(__file__).resolve().parent.parent
+    if not (here / ".git").exists():
+        return ""
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""

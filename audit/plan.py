@@ -1,0 +1,306 @@
+"""From a spec to components and ordered draws. Checks every need before any device work; reads files, writes none."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from audit.catalog import build, identity
+from audit.component import Column, Component, Generator, Metric, ProbeSuite, Request, Scorer
+from audit.digest import derive_seed, digest, set_digest, short
+from audit.errors import SpecError
+from audit.records import Draw, Probe
+from audit.spec import AuditSpec, GateRule, Use, nearest
+from audit.weights import locate
+
+__all__ = ["Plan", "PlannedGenerator", "PlannedMetric", "PlannedScorer", "Wanted", "make_plan", "run_digest"]
+
+CHUNK = 32
+"""Images that are scored together, rounded to whole blocks of the generator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A probe and how many images of it are wanted."""
+
+    probe: Probe
+    draws: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedGenerator:
+    """A generator with what is asked of it and by whom its images are looked at."""
+
+    name: str
+    component: Generator
+    key: str
+    wanted: tuple[Wanted, ...]
+    scorers: tuple[str, ...]
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        """Where the store keeps its draws."""
+        return f"{self.name}-{short(self.key)}"
+
+    @property
+    def total(self) -> int:
+        """Images wanted."""
+        return sum(wanted.draws for wanted in self.wanted)
+
+    def requests(self) -> Iterator[Request]:
+        """All draws, index by index, so that more draws a probe come after those that are there already."""
+        for index in range(max((wanted.draws for wanted in self.wanted), default=0)):
+            for wanted in self.wanted:
+                if index < wanted.draws:
+                    probe = wanted.probe
+                    seed = derive_seed(self.seed, probe.pair or probe.id, index)
+                    draw = Draw(generator=self.name, probe=probe.id, index=index, seed=seed)
+                    yield Request(draw, probe)
+
+    def chunks(self) -> Iterator[list[list[Request]]]:
+        """Chunks of blocks: a block is drawn together, a chunk is scored together. The same in every session."""
+        size = self.component.batch
+        blocks_per_chunk = max(1, CHUNK // size)
+        chunk: list[list[Request]] = []
+        block: list[Request] = []
+        for request in self.requests():
+            block.append(request)
+            if len(block) == size:
+                chunk.append(block)
+                block = []
+            if len(chunk) == blocks_per_chunk:
+                yield chunk
+                chunk = []
+        if block:
+            chunk.append(block)
+        if chunk:
+            yield chunk
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedScorer:
+    """A scorer under its name in the spec."""
+
+    name: str
+    component: Scorer
+    key: str
+
+    @property
+    def folder(self) -> str:
+        """Where the store keeps its scores."""
+        return f"{self.name}-{short(self.key)}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMetric:
+    """A metric under its name in the spec."""
+
+    name: str
+    component: Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a run needs to know before it starts."""
+
+    spec: AuditSpec
+    device: str
+    digest: str
+    generators: tuple[PlannedGenerator, ...]
+    scorers: tuple[PlannedScorer, ...]
+    """In an order in which each has what it requires."""
+    metrics: tuple[PlannedMetric, ...]
+    suites: Mapping[str, str]
+    """Suite -> digest of its probes."""
+
+    @property
+    def run_name(self) -> str:
+        """Name of the run folder."""
+        return f"{self.spec.name}-{short(self.digest)}"
+
+    @property
+    def references(self) -> frozenset[str]:
+        """Generators that others are compared with and that are not audited themselves."""
+        return frozenset(name for metric in self.metrics for name in metric.component.references())
+
+    @property
+    def audited(self) -> tuple[str, ...]:
+        """Generators that are audited."""
+        return tuple(g.name for g in self.generators if g.name not in self.references)
+
+    @property
+    def probes(self) -> dict[str, Probe]:
+        """Probe id -> probe."""
+        return {wanted.probe.id: wanted.probe for generator in self.generators for wanted in generator.wanted}
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """``scorer.column`` -> what it holds."""
+        return {f"{scorer.name}.{c.name}": c for scorer in self.scorers for c in scorer.component.columns()}
+
+    def components(self) -> dict[str, Component]:
+        """``kind.name`` -> component, of all that make images or scores."""
+        generators = {f"generator.{g.name}": g.component for g in self.generators}
+        return generators | {f"scorer.{s.name}": s.component for s in self.scorers}
+
+    def packs(self) -> dict[str, str]:
+        """Weight pack -> digest."""
+        named = {pack for component in self.components().values() for pack in component.packs()}
+        return {pack: locate(pack).digest for pack in sorted(named)}
+
+
+def make_plan(spec: AuditSpec, device: str) -> Plan:
+    """Build and check everything that the spec names.
+
+    Raises:
+        AuditError: something is unknown, misspelt, missing on this machine, or does not fit together.
+    """
+    generators = [(use.label, _built(Generator, "generators", use)) for use in spec.generators]
+    scorers = _ordered([(use.label, _built(Scorer, "scorers", use)) for use in spec.scorers])
+    metrics = [(use.label, _built(Metric, "metrics", use)) for use in spec.metrics]
+    suites = {use.label: _suite(use) for use in spec.probes}
+    wanted = {name: _wanted(spec, name, generator, suites) for name, generator in generators}
+    _check_suites_used(spec, suites, wanted)
+    _check_metrics(dict(generators), dict(scorers), metrics)
+    _check_gates(spec, [name for name, _ in generators], [name for name, _ in metrics])
+    looked = _who_looks([name for name, _ in generators], scorers, metrics)
+    _check_people(dict(generators), dict(scorers), looked)
+    return Plan(
+        spec=spec,
+        device=device,
+        digest=run_digest(spec, dict(generators), wanted),
+        generators=tuple(
+            PlannedGenerator(name, component, identity(component, device), wanted[name], looked[name], spec.seed)
+            for name, component in generators
+        ),
+        scorers=tuple(PlannedScorer(name, component, identity(component, device)) for name, component in scorers),
+        metrics=tuple(PlannedMetric(name, component) for name, component in metrics),
+        suites={name: set_digest(probe.id for probe in probes) for name, probes in suites.items()},
+    )
+
+
+def run_digest(spec: AuditSpec, generators: Mapping[str, Generator], wanted: Mapping[str, tuple[Wanted, ...]]) -> str:
+    """What a run folder is named by: generators, probe definitions and seed. More draws or metrics extend the run."""
+    return digest(
+        {
+            "seed": spec.seed,
+            "generators": {name: identity(generator, None) for name, generator in generators.items()},
+            "probes": {name: sorted(w.probe.id for w in probes) for name, probes in wanted.items()},
+        }
+    )
+
+
+def _built(base: type[Any], kind: Any, use: Use) -> Any:
+    component = build(kind, use)
+    assert isinstance(component, base)
+    component.check()
+    return component
+
+
+def _suite(use: Use) -> tuple[Probe, ...]:
+    probes = _built(ProbeSuite, "probes", use).probes()
+    if not probes:
+        raise SpecError(f"probes.{use.label}: the suite is empty; loosen its parameters")
+    return tuple(probes)
+
+
+def _wanted(
+    spec: AuditSpec, name: str, generator: Generator, suites: Mapping[str, tuple[Probe, ...]]
+) -> tuple[Wanted, ...]:
+    own = generator.probes()
+    accepted = generator.accepts()
+    asked = own or tuple(probe for probes in suites.values() for probe in probes if isinstance(probe.condition, accepted))
+    if not asked:
+        kinds = ", ".join(kind.__name__ for kind in accepted)
+        raise SpecError(f"generators.{name}: it draws {kinds} conditions, and no suite under `probes` has any")
+    different = {probe.id: probe for probe in asked}
+    return tuple(Wanted(probe, probe.draws or spec.draws_per_probe) for probe in different.values())
+
+
+def _check_suites_used(
+    spec: AuditSpec, suites: Mapping[str, tuple[Probe, ...]], wanted: Mapping[str, tuple[Wanted, ...]]
+) -> None:
+    asked = {w.probe.id for probes in wanted.values() for w in probes}
+    for name, probes in suites.items():
+        if not any(probe.id in asked for probe in probes):
+            kind = type(probes[0].condition).__name__
+            raise SpecError(f"probes.{name}: no generator of {spec.name!r} draws {kind} conditions; remove it or add one")
+
+
+def _ordered(scorers: list[tuple[str, Scorer]]) -> list[tuple[str, Scorer]]:
+    """Each scorer after those that it requires."""
+    known = dict(scorers)
+    done: dict[str, Scorer] = {}
+
+    def add(name: str, chain: tuple[str, ...]) -> None:
+        if name in chain:
+            raise SpecError(f"scorers: {' requires '.join([*chain, name])}: a circle")
+        for needed in known[name].requires():
+            if needed not in known:
+                raise SpecError(
+                    f"scorers.{name}: it requires the scorer {needed!r}; add it, {nearest(needed, list(known))}"
+                )
+            add(needed, (*chain, name))
+        done[name] = known[name]
+
+    for name in known:
+        add(name, ())
+    return list(done.items())
+
+
+def _check_metrics(
+    generators: Mapping[str, Generator], scorers: Mapping[str, Scorer], metrics: list[tuple[str, Metric]]
+) -> None:
+    columns = [f"{name}.{column.name}" for name, scorer in scorers.items() for column in scorer.columns()]
+    for name, metric in metrics:
+        for column in metric.reads():
+            if column not in columns:
+                raise SpecError(f"metrics.{name}: no scorer fills the column {column!r}; {nearest(column, columns)}")
+        for reference in metric.references():
+            if reference not in generators:
+                raise SpecError(
+                    f"metrics.{name}: no generator is named {reference!r}; {nearest(reference, list(generators))}"
+                )
+
+
+def _check_gates(spec: AuditSpec, generators: list[str], metrics: list[str]) -> None:
+    for number, gate in enumerate(spec.gates):
+        head = gate.metric.partition(".")[0]
+        if head not in metrics:
+            raise SpecError(f"gates.{number}.metric: no metric is named {head!r}; {nearest(head, metrics)}")
+        for name in _generators_of(gate):
+            if name not in generators:
+                raise SpecError(f"gates.{number}: no generator is named {name!r}; {nearest(name, generators)}")
+
+
+def _generators_of(gate: GateRule) -> list[str]:
+    kind, _, name = gate.baseline.partition(":")
+    return [n for n in (gate.generator, name if kind == "generator" else "") if n]
+
+
+def _who_looks(
+    generators: list[str], scorers: list[tuple[str, Scorer]], metrics: list[tuple[str, Metric]]
+) -> dict[str, tuple[str, ...]]:
+    """Which scorers look at which generator: all of them, but at a reference set only those that its metrics read."""
+    requires = {name: scorer.requires() for name, scorer in scorers}
+    needed: dict[str, set[str]] = {}
+    for _, metric in metrics:
+        for reference in metric.references():
+            needed.setdefault(reference, set()).update(column.rpartition(".")[0] for column in metric.reads())
+    for names in needed.values():
+        for name, _ in reversed(scorers):  # a scorer stands after those that it requires
+            names.update(requires[name] if name in names else ())
+    everyone = tuple(name for name, _ in scorers)
+    return {g: tuple(name for name in everyone if name in needed[g]) if g in needed else everyone for g in generators}
+
+
+def _check_people(
+    generators: Mapping[str, Generator], scorers: Mapping[str, Scorer], looked: Mapping[str, tuple[str, ...]]
+) -> None:
+    for name, generator in generators.items():
+        inferring = [s for s in looked[name] if scorers[s].infers_people]
+        if inferring and not generator.subject_basis():
+            raise SpecError(
+                f"generators.{name}: {', '.join(inferring)} would infer attributes of people in images of unknown origin; "
+                "set params.subject_basis to `generated`, or say on what basis photographs of people may be looked at"
+            )

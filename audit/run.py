@@ -1,0 +1,217 @@
+"""The stages in order: plan, generate, score, measure, gate, report. Every stage makes what the store lacks."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow.compute as pc
+
+from audit.catalog import build
+from audit.component import Audited, Report, View
+from audit.engines.local import LocalEngine
+from audit.environment import device_name, revision, versions
+from audit.errors import AuditError
+from audit.gate import judge
+from audit.generate import GenerateStage
+from audit.images import Pixels, decode
+from audit.measure import build_table, measure
+from audit.plan import Plan, PlannedGenerator
+from audit.records import Cost, RunManifest, Verdict
+from audit.results import load_results, read_results, read_verdicts, write_results
+from audit.score import ScoreStage
+from audit.spec import AuditSpec, Use
+from audit.store import RunStore
+from audit.weights import catalogue
+
+__all__ = ["Progress", "Silent", "audited", "judge_run", "render", "run_audit"]
+
+log = logging.getLogger(__name__)
+
+
+class Progress(Protocol):
+    """Told of the work; the command line draws bars from it."""
+
+    def begin(self, label: str, total: int) -> Callable[[int], None]:
+        """Work of ``total`` items starts; call the result with the number of items done since the last call."""
+
+
+class Silent:
+    """No progress is shown."""
+
+    def begin(self, label: str, total: int) -> Callable[[int], None]:  # noqa: ARG002
+        """Ignore it."""
+        return lambda _: None
+
+
+@dataclass
+class _Session:
+    """One session of work on a run."""
+
+    plan: Plan
+    store: RunStore
+    progress: Progress
+    retry_failed: bool
+    engine: LocalEngine = field(default_factory=LocalEngine)
+    notes: list[str] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
+
+    def draw_and_score(self) -> None:
+        with ScoreStage(self.plan.scorers, self.store, self.engine, self.plan.device) as scoring:
+            for generator in self.plan.generators:
+                self._one_generator(generator, scoring)
+            self.costs.extend(scoring.costs())
+
+    def _one_generator(self, generator: PlannedGenerator, scoring: ScoreStage) -> None:
+        stage = GenerateStage(
+            planned=generator,
+            store=self.store,
+            engine=self.engine,
+            device=self.plan.device,
+            needed=lambda records: scoring.needed(generator.scorers, records),
+            tick=self.progress.begin(f"{generator.name}: draw and score", generator.total),
+            retry_failed=self.retry_failed,
+        )
+        views: Iterator[list[View]] = self.engine.beside(stage.chunks())
+        for chunk in views:
+            scoring.score(generator.scorers, chunk)
+        self.notes.extend(stage.notes)
+        cost = stage.cost()
+        self.costs.extend([cost] if cost.images else [])
+
+
+def run_audit(plan: Plan, root: Path | str, *, progress: Progress, retry_failed: bool = False) -> RunStore:
+    """Run an audit, or whatever of it is not stored yet, in the folder ``root/<name>-<digest>``.
+
+    Args:
+        progress: told of the work.
+        retry_failed: draw failed images again.
+
+    Raises:
+        AuditError: something is wrong; what was stored before stays and the same call resumes.
+        KeyboardInterrupt: as above.
+    """
+    store = RunStore(f"{str(root).rstrip('/')}/{plan.run_name}")
+    manifest = _begin(plan, store)
+    session = _Session(plan, store, progress, retry_failed)
+    try:
+        session.draw_and_score()
+        table = build_table(plan, store)
+        measured, costs = measure(plan, table, progress.begin("measure", len(plan.metrics)))
+    finally:
+        session.engine.close()
+    write_results(store, measured)
+    counts = {str(item["values"]): item["counts"] for item in pc.value_counts(table.draws["outcome"]).to_pylist()}
+    finished = manifest.model_copy(
+        update={
+            "counts": counts,
+            "costs": _added(manifest.costs, session.costs, costs),
+            "notes": tuple(dict.fromkeys([*manifest.notes, *session.notes])),
+            "finished": _now(),
+        }
+    )
+    store.write_json("manifest.json", finished.model_dump(mode="json"))
+    judge_run(store, plan.spec)
+    return store
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _begin(plan: Plan, store: RunStore) -> RunManifest:
+    """Write the manifest before any work, keeping what earlier sessions of this run noted."""
+    components = plan.components()
+    keys = {f"generator.{g.name}": g.key for g in plan.generators} | {f"scorer.{s.name}": s.key for s in plan.scorers}
+    earlier = RunManifest.model_validate(store.read_json("manifest.json")) if store.has("manifest.json") else None
+    packs = plan.packs()
+    manifest = RunManifest(
+        digest=plan.digest,
+        spec=plan.spec.model_dump(mode="json"),
+        keys=keys,
+        numerics={name: component.numerics(plan.device) for name, component in components.items()},
+        settings={generator.name: generator.component.settings() for generator in plan.generators},
+        packs=packs,
+        unpinned=tuple(pack for pack in packs if catalogue()[pack].unpinned),
+        suites=dict(plan.suites),
+        versions=versions(),
+        device=f"{plan.device}: {device_name(plan.device)}",
+        revision=revision(),
+        counts=earlier.counts if earlier else {},
+        costs=earlier.costs if earlier else (),
+        notes=earlier.notes if earlier else (),
+        started=earlier.started if earlier else _now(),
+    )
+    store.write_json("grid.json", _grid(plan))
+    store.write_json("manifest.json", manifest.model_dump(mode="json"))
+    return manifest
+
+
+def _grid(plan: Plan) -> dict[str, Any]:
+    """Probes and how many draws of each are wanted, so that a run can be read without its plugins."""
+    return {
+        "probes": {probe_id: probe.model_dump(mode="json") for probe_id, probe in plan.probes.items()},
+        "wanted": {g.name: {wanted.probe.id: wanted.draws for wanted in g.wanted} for g in plan.generators},
+    }
+
+
+def _added(earlier: Sequence[Cost], drawn: Sequence[Cost], measured: Sequence[Cost]) -> tuple[Cost, ...]:
+    """Costs of all sessions; measuring is done anew in each, so only the last counts."""
+    total = {(c.stage, c.name): c for c in earlier if c.stage in ("generate", "score")}
+    for cost in drawn:
+        before = total.get((cost.stage, cost.name))
+        if before is not None:
+            added = {"images": before.images + cost.images, "seconds": before.seconds + cost.seconds}
+            total[cost.stage, cost.name] = cost.model_copy(update=added)
+        else:
+            total[cost.stage, cost.name] = cost
+    return (*total.values(), *measured)
+
+
+def judge_run(store: RunStore, spec: AuditSpec) -> tuple[Verdict, ...]:
+    """Judge the findings of a run by the gates of a spec, and store the verdicts."""
+    verdicts = judge(spec.gates, read_results(store), load_results)
+    store.write_json("verdicts.json", [verdict.model_dump(mode="json") for verdict in verdicts])
+    return verdicts
+
+
+def audited(store: RunStore) -> Audited:
+    """A finished run as a report sees it."""
+    results = read_results(store)
+    refs = store.image_refs
+
+    def image(digest: str) -> Pixels | None:
+        try:
+            return decode(store.get_image(refs[digest]), digest).pixels
+        except (KeyError, AuditError):
+            return None  # purged, or kept outside and gone: the report shows that it is missing
+
+    def link(digest: str) -> str:
+        return store.image_link(refs[digest]) if digest in refs else ""
+
+    return Audited(results.manifest, results.findings, read_verdicts(store), image, link, _faces(store, results.manifest))
+
+
+def _faces(store: RunStore, manifest: RunManifest) -> Callable[[str], Sequence[tuple[float, float, float, float]] | None]:
+    """Face boxes by image digest, from the scorer that found them."""
+    boxes: dict[str, list[tuple[float, float, float, float]]] = {}
+    for use in manifest.spec["scorers"]:
+        name = use["name"] or use["use"]
+        key = manifest.keys.get(f"scorer.{name}", "").removeprefix("sha256:")[:8]
+        if use["use"] != "faces" or not key:
+            continue
+        table = store.scores(f"{name}-{key}", ["left", "top", "right", "bottom"])
+        for row in table.to_pylist() if table is not None else ():
+            found = boxes.setdefault(row["subject"], [])
+            if row["region"] >= 0 and row["left"] is not None:
+                found.append((row["left"], row["top"], row["right"], row["bottom"]))
+    return boxes.get
+
+
+def render(store: RunStore, use: Use) -> tuple[str, bytes]:
+    """Draw a report of a run: its file name and bytes."""
+    report = build("reports", use)
+    assert isinstance(report, Report)
+    return report.filename, report.render(audited(store))

@@ -1,0 +1,325 @@
+"""RunStore: what a run holds, by content, complete by check; a kill at any instant loses nothing written before.
+
+    manifest.json  grid.json  findings.json  contributions.parquet  verdicts.json  report.html  SHA256SUMS
+    draws/<generator>-<key>/part-<digest>.parquet
+    scores/<scorer>-<key>/part-<digest>.parquet
+    images/ab/abcd....png
+
+Parts and images are named by the digest of their bytes, so writing one twice changes nothing. Every file is written
+beside its place and renamed into it. Paths go through fsspec, so a run may live in object storage.
+"""
+
+import io
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+from audit.digest import bytes_digest, short
+from audit.errors import InputError, StoreError
+from audit.records import ImageRecord, Made
+from audit.table import DRAW_SCHEMA
+
+__all__ = ["SUMS", "ImageRef", "RunStore"]
+
+SUMS = "SHA256SUMS"
+COMPACT_ABOVE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """Where an image's bytes are."""
+
+    digest: str
+    codec: str
+    location: str
+    """Path outside the run; empty where the run holds the bytes."""
+
+
+class RunStore:
+    """One run folder.
+
+    Args:
+        path: folder or fsspec URL; it need not exist yet.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._fs, self._root = fsspec.core.url_to_fs(str(path))
+        self._local = isinstance(self._fs, LocalFileSystem)
+        self.path = str(path)
+
+    @classmethod
+    def existing(cls, path: str | Path) -> "RunStore":
+        """A run that is there already.
+
+        Raises:
+            InputError: there is no run at this path.
+        """
+        store = cls(path)
+        if not store.has("manifest.json"):
+            raise InputError(f"{path}: no run here (manifest.json is missing); `imgaudit run SPEC` makes one")
+        return store
+
+    # ------------------------------------------------------------------------------------------------- files
+
+    def _at(self, *parts: str) -> str:
+        return "/".join([self._root, *parts])
+
+    def has(self, name: str) -> bool:
+        """Whether a file is there."""
+        return bool(self._fs.isfile(self._at(name)))
+
+    def read(self, name: str) -> bytes:
+        """Bytes of a file."""
+        try:
+            return bytes(self._fs.cat_file(self._at(name)))
+        except (FileNotFoundError, IsADirectoryError):
+            raise StoreError(f"{self.path}/{name}: missing; `imgaudit verify {self.path}` lists what is") from None
+
+    def _write(self, name: str, data: bytes) -> None:
+        target = self._at(name)
+        self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
+        if not self._local:
+            self._fs.pipe_file(target, data)  # object stores replace whole objects
+            return
+        beside = Path(target).with_name(f".{uuid.uuid4().hex}.tmp")
+        try:
+            with beside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                if not name.startswith("images/"):
+                    os.fsync(file.fileno())  # images are checked by digest; a table must not be torn by a power cut
+            beside.replace(target)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise StoreError(f"{target}: cannot be written ({error.strerror}); free some space and resume") from error
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a top-level file and note its digest in ``SHA256SUMS``."""
+        self._write(name, data)
+        sums = {**self._sums(), name: bytes_digest(data)}
+        lines = "".join(f"{short(digest, 64)}  {entry}\n" for entry, digest in sorted(sums.items()))
+        self._write(SUMS, f"{lines}# {bytes_digest(lines.encode())}\n".encode())
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write JSON that people can read and diff."""
+        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+        self.write(name, f"{text}\n".encode("utf-8", "replace"))
+
+    def read_json(self, name: str) -> Any:
+        """Parse a JSON file of the run."""
+        try:
+            return json.loads(self.read(name))
+        except ValueError as error:
+            raise StoreError(f"{self.path}/{name}: not valid JSON ({error}); the file is damaged") from error
+
+    def _sums(self) -> dict[str, str]:
+        if not self.has(SUMS):
+            return {}
+        pairs = (line.split("  ", 1) for line in self.read(SUMS).decode("utf-8", "replace").splitlines() if line[:1] != "#")
+        return {pair[1]: f"sha256:{pair[0]}" for pair in pairs if len(pair) == 2}
+
+    # ------------------------------------------------------------------------------------------------ images
+
+    @staticmethod
+    def _image_name(digest: str, codec: str) -> str:
+        plain = short(digest, 64)
+        return f"images/{plain[:2]}/{plain}.{codec.partition('+')[0]}"
+
+    def put_image(self, data: bytes, codec: str) -> str:
+        """Store encoded bytes under their digest, and give it back."""
+        digest = bytes_digest(data)
+        name = self._image_name(digest, codec)
+        if not self.has(name):
+            self._write(name, data)
+        return digest
+
+    def get_image(self, ref: ImageRef) -> bytes:
+        """The stored bytes of an image.
+
+        Raises:
+            StoreError: they are gone, or are no longer those that were stored.
+        """
+        data = self._bytes_of(ref)
+        if bytes_digest(data) != ref.digest:
+            raise StoreError(f"{self._name_of(ref)}: its bytes have changed since they were stored; restore the file")
+        return data
+
+    def _name_of(self, ref: ImageRef) -> str:
+        return ref.location or self._image_name(ref.digest, ref.codec)
+
+    def _bytes_of(self, ref: ImageRef) -> bytes:
+        if not ref.location:
+            return self.read(self._name_of(ref))
+        try:
+            return Path(ref.location).read_bytes()
+        except OSError as error:
+            raise StoreError(f"{ref.location}: an image of this run cannot be read ({error.strerror})") from error
+
+    def image_link(self, ref: ImageRef) -> str:
+        """Path of an image relative to the run folder, or its absolute place outside."""
+        return Path(ref.location).absolute().as_uri() if ref.location else self._image_name(ref.digest, ref.codec)
+
+    # ------------------------------------------------------------------------------------------------ tables
+
+    def _parts(self, folder: str) -> list[str]:
+        if not self._fs.isdir(self._at(folder)):
+            return []
+        names = (entry.rpartition("/")[2] for entry in self._fs.ls(self._at(folder), detail=False))
+        return sorted(f"{folder}/{name}" for name in names if name.startswith("part-") and name.endswith(".parquet"))
+
+    def _read_part(self, name: str, columns: Sequence[str] | None) -> pa.Table:
+        data = self.read(name)
+        try:
+            return pq.read_table(io.BytesIO(data), columns=list(columns) if columns else None)
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise StoreError(f"{self.path}/{name}: damaged ({error}); delete it and resume") from error
+
+    def _append(self, folder: str, table: pa.Table) -> None:
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd")
+        data = buffer.getvalue()
+        self._write(f"{folder}/part-{short(bytes_digest(data), 32)}.parquet", data)
+
+    def read_table(self, folder: str, columns: Sequence[str] | None = None) -> pa.Table | None:
+        """All parts of a folder as one table; None where there is none."""
+        tables = [self._read_part(name, columns) for name in self._parts(folder)]
+        return pa.concat_tables(tables, promote_options="permissive") if tables else None
+
+    def compact(self, folder: str) -> None:
+        """Merge many small parts into one. A kill in between leaves rows twice, which readers expect."""
+        parts = self._parts(folder)
+        if len(parts) <= COMPACT_ABOVE:
+            return
+        table = self.read_table(folder)
+        self._append(folder, table)
+        for name in parts:
+            self._fs.rm_file(self._at(name))
+
+    def append_draws(self, folder: str, records: Iterable[tuple[ImageRecord, str]]) -> None:
+        """Add a part of draws; with each record the location of an image that stays outside, or an empty string."""
+        rows = [_draw_row(record, location) for record, location in records]
+        self._append(f"draws/{folder}", pa.Table.from_pylist(rows, schema=DRAW_SCHEMA))
+
+    def draws(self, folder: str) -> pa.Table:
+        """Draws of one generator, each once: a made image wins over an earlier failure."""
+        table = self.read_table(f"draws/{folder}")
+        if table is None:
+            return DRAW_SCHEMA.empty_table()
+        ranked = table.append_column("rank", pc.cast(pc.not_equal(table["outcome"], "made"), pa.int8()))
+        ranked = ranked.sort_by([("index", "ascending"), ("probe", "ascending"), ("rank", "ascending")])
+        return _first_of(ranked.drop_columns("rank"), ["probe", "index"])
+
+    def append_scores(self, folder: str, table: pa.Table) -> None:
+        """Add a part of scores."""
+        self._append(f"scores/{folder}", table)
+
+    def scores(self, folder: str, columns: Sequence[str] | None = None) -> pa.Table | None:
+        """Scores of one scorer, each subject and region once."""
+        wanted = None if columns is None else ["subject", "region", *columns]
+        table = self.read_table(f"scores/{folder}", wanted)
+        return None if table is None else _first_of(table.sort_by([("subject", "ascending"), ("region", "ascending")]))
+
+    # ------------------------------------------------------------------------------------------------ checks
+
+    def all_draws(self) -> Iterator[tuple[str, pa.Table]]:
+        """Folder and draws of every generator key that this run ever held."""
+        root = self._at("draws")
+        for entry in sorted(self._fs.ls(root, detail=False)) if self._fs.isdir(root) else []:
+            folder = entry.rpartition("/")[2]
+            yield folder, self.draws(folder)
+
+    @cached_property
+    def image_refs(self) -> dict[str, ImageRef]:
+        """Image digest -> where its bytes are."""
+        refs: dict[str, ImageRef] = {}
+        for _, table in self.all_draws():
+            made = table.filter(pc.equal(table["outcome"], "made"))
+            columns = (made.column(name).to_pylist() for name in ("image", "codec", "location"))
+            refs |= {image: ImageRef(image, codec, location) for image, codec, location in zip(*columns, strict=True)}
+        return refs
+
+    def verify(self, tick: Callable[[int], None] = lambda _: None) -> list[str]:
+        """Hash everything again. Gives a line for each file that is missing or changed; none means clean.
+
+        Args:
+            tick: called with the number of images that were checked since the last call.
+        """
+        return [*self._verify_sums(), *self._verify_parts(), *self._verify_images(tick)]
+
+    def _verify_sums(self) -> Iterator[str]:
+        if not self.has(SUMS):
+            yield f"{SUMS}: missing"
+            return
+        text = self.read(SUMS).decode("utf-8", "replace")
+        lines, _, seal = text.rpartition("# ")
+        if seal.strip() != bytes_digest(lines.encode()):
+            yield f"{SUMS}: changed"
+            return
+        for name, digest in self._sums().items():
+            if not self.has(name):
+                yield f"{name}: missing"
+            elif bytes_digest(self.read(name)) != digest:
+                yield f"{name}: changed"
+
+    def _verify_parts(self) -> Iterator[str]:
+        for kind in ("draws", "scores"):
+            for name in sorted(self._fs.find(self._at(kind))):
+                plain = name.rpartition("/")[2]
+                inside = name.removeprefix(self._root).lstrip("/")
+                if plain.endswith(".parquet"):
+                    found = short(bytes_digest(self.read(inside)), 32)
+                    if plain != f"part-{found}.parquet":
+                        yield f"{inside}: changed"
+
+    def _verify_images(self, tick: Callable[[int], None]) -> Iterator[str]:
+        try:
+            refs = self.image_refs
+        except StoreError as error:
+            yield str(error)
+            return
+        for ref in refs.values():
+            tick(1)
+            try:
+                changed = bytes_digest(self._bytes_of(ref)) != ref.digest
+            except StoreError:
+                yield f"{self._name_of(ref)}: missing"
+            else:
+                if changed:
+                    yield f"{self._name_of(ref)}: changed"
+
+
+def _draw_row(record: ImageRecord, location: str) -> dict[str, Any]:
+    outcome = record.outcome
+    made = isinstance(outcome, Made)
+    return {
+        **record.draw.model_dump(),
+        "outcome": outcome.outcome,
+        "reason": "" if isinstance(outcome, Made) else outcome.reason,
+        "image": outcome.image if isinstance(outcome, Made) else "",
+        "width": outcome.width if isinstance(outcome, Made) else 0,
+        "height": outcome.height if isinstance(outcome, Made) else 0,
+        "codec": outcome.codec if isinstance(outcome, Made) else "",
+        "location": location if made else "",
+        "seconds": record.seconds,
+        "device": record.device,
+        "batch": record.batch,
+    }
+
+
+def _first_of(table: pa.Table, keys: Sequence[str] = ("subject", "region")) -> pa.Table:
+    """The first row of each key; the table is sorted by it already."""
+    numbered = table.append_column("row", pa.array(range(table.num_rows), pa.int64()))
+    rows = numbered.group_by(list(keys), use_threads=False).aggregate([("row", "min")])["row_min"].to_numpy()
+    return table.take(pa.array(np.sort(rows)))
