@@ -1,0 +1,43 @@
+"""Weight packs: named sets of model files with source, digest, licence, intended use and known limits.
+
+    catalogue()            what there is
+    locate("dcgan-...")    files on this machine, checked before use; never downloads
+    pull("dcgan-...")      bring a pack here through the user's own index, registry or hub settings
+    verify("dcgan-...")    hash every byte again
+
+Nothing is ever replaced silently: a pack is the one that the catalogue names, or there is an error with its remedy.
+"""
+
+from audit.weights.cache import Located, cache_folder, find_pack, is_offline, locate, pull, verify
+from audit.weights.download import Progress
+from audit.weights.packs import (
+    HubSource,
+    IndexSource,
+    Measurement,
+    NpmSource,
+    Pack,
+    PackFile,
+    PathSource,
+    Source,
+    catalogue,
+)
+
+__all__ = [
+    "HubSource",
+    "IndexSource",
+    "Located",
+    "Measurement",
+    "NpmSource",
+    "Pack",
+    "PackFile",
+    "PathSource",
+    "Progress",
+    "Source",
+    "cache_folder",
+    "catalogue",
+    "find_pack",
+    "is_offline",
+    "locate",
+    "pull",
+    "verify",
+]
