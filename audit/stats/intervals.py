@@ -1,0 +1,166 @@
+"""Intervals for means and shares of images that come in clusters (the images of a prompt are alike).
+
+Everything here takes sums by cluster: ``totals`` (g,) of the values and ``sizes`` (g,) of the counts. The estimate is
+the ratio sum(totals) / sum(sizes); its variance is linearised (Cochran 1977, section 6.3, equation 6.13, without the
+finite population factor), so clusters may differ in size.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+__all__ = ["Estimate", "FloatArray", "cluster_mean", "cluster_share", "design_effect", "residuals", "wilson"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its interval."""
+
+    value: float
+    interval: tuple[float, float] | None
+    """Low and high; None where the data cannot give one (a single cluster)."""
+    clusters: int
+    """Independent sampling units behind it."""
+    effective_n: float | None
+    """Independent images that would be as informative; None where it was not worked out."""
+    method: str
+    """Estimator and interval in words."""
+
+
+def wilson(successes: float, n: float, *, confidence: float = 0.95, quantile: float | None = None) -> tuple[float, float]:
+    """Score interval of a share (Wilson 1927).
+
+    Args:
+        successes: 0 .. n; need not be whole (an effective count).
+        n: number of trials, above 0.
+        confidence: 0 .. 1.
+        quantile: the normal or t quantile to use instead of the normal one at ``confidence``.
+
+    Returns:
+        Low and high, within 0 .. 1.
+
+    >>> low, high = wilson(81, 263)
+    >>> round(low, 4), round(high, 4)
+    (0.2553, 0.3662)
+    """
+    if not 0 <= successes <= n or n <= 0:
+        raise ValueError(f"wilson needs 0 <= successes <= n and n > 0; got {successes} of {n}")
+    z = float(stats.norm.ppf((1 + confidence) / 2)) if quantile is None else quantile
+    share, z2 = successes / n, z * z
+    center = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = z * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    low = 0.0 if share == 0 else max(0.0, float(center - half))
+    high = 1.0 if share == 1 else min(1.0, float(center + half))
+    return low, high
+
+
+def residuals(totals: FloatArray, sizes: FloatArray) -> FloatArray:
+    """What each cluster moves the ratio by: (totals - ratio * sizes) / sum(sizes), scaled for g - 1 degrees of freedom.
+
+    The sum of their squares is the linearised variance of the ratio. Shape (g,); zeros for a single cluster.
+    """
+    clusters = len(totals)
+    if clusters < 2:
+        return np.zeros(clusters)
+    whole = sizes.sum()
+    scale = np.sqrt(clusters / (clusters - 1)) / whole
+    return np.asarray((totals - totals.sum() / whole * sizes) * scale, dtype=np.float64)
+
+
+def cluster_mean(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0.95) -> Estimate:
+    """Mean over images that come in clusters, with a t interval on clusters - 1 degrees of freedom.
+
+    Args:
+        totals: (g,) sum of the values of each cluster.
+        sizes: (g,) images of each cluster; clusters without images are left out.
+        confidence: 0 .. 1.
+
+    >>> found = cluster_mean(np.array([2.0, 6.0]), np.array([2.0, 2.0]))
+    >>> found.value, found.clusters
+    (2.0, 2)
+    """
+    totals, sizes = _filled(totals, sizes)
+    value = float(totals.sum() / sizes.sum())
+    clusters = len(totals)
+    if clusters < 2:
+        return Estimate(value, None, clusters, None, "mean; one cluster, so no interval")
+    half = _t(confidence, clusters) * float(np.sqrt((residuals(totals, sizes) ** 2).sum()))
+    single = bool(np.all(sizes == 1))
+    method = "mean of independent draws, t interval" if single else "mean; linearised variance by cluster, t interval"
+    return Estimate(value, (value - half, value + half), clusters, float(clusters) if single else None, method)
+
+
+def cluster_share(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0.95) -> Estimate:
+    """Share of images that come in clusters, with an interval that stays within 0 .. 1 and never shrinks to a point.
+
+    Wilson's interval at the effective sample size share (1 - share) / variance, at most the number of images, with the
+    t quantile of clusters - 1 degrees of freedom (Korn & Graubard 1998; Franco et al. 2019). It covers where the plain
+    t interval does not: few clusters, shares near 0 or 1. Where all images agree the clustering cannot be estimated,
+    and each cluster counts as one image. Clusters of one image each: Wilson's own interval.
+
+    Args:
+        totals: (g,) successes of each cluster.
+        sizes: (g,) images of each cluster; clusters without images are left out.
+        confidence: 0 .. 1.
+
+    >>> cluster_share(np.zeros(20), np.full(20, 50.0)).interval[0]
+    0.0
+    >>> cluster_share(np.array([3.0]), np.array([4.0])).interval is None
+    True
+    """
+    totals, sizes = _filled(totals, sizes)
+    n, clusters = float(sizes.sum()), len(totals)
+    share = min(1.0, max(0.0, float(totals.sum()) / n))
+    if np.all(sizes == 1):
+        interval = wilson(share * n, n, confidence=confidence)
+        return Estimate(share, interval, clusters, n, "share of independent draws, Wilson interval")
+    if clusters < 2:
+        return Estimate(share, None, clusters, 1.0, "share; one cluster, so no interval")
+    variance = float((residuals(totals, sizes) ** 2).sum())
+    spread = share * (1 - share)
+    effective = float(clusters) if spread == 0 else min(n, spread / variance) if variance else n
+    interval = wilson(share * effective, effective, quantile=_t(confidence, clusters))
+    method = "share; Wilson interval at the effective n of the clusters, t quantile"
+    return Estimate(share, interval, clusters, effective, method)
+
+
+def design_effect(totals: FloatArray, sizes: FloatArray, squares: FloatArray) -> float | None:
+    """How many times larger the variance of the mean is than for as many independent images (Kish 1965).
+
+    Args:
+        totals: (g,) sum of the values of each cluster.
+        sizes: (g,) images of each cluster.
+        squares: (g,) sum of the squared values of each cluster.
+
+    Returns:
+        1 for independent images, about 1 + (m - 1) rho for clusters of m images with intraclass correlation rho; None
+        where it cannot be told (a single cluster, or all values equal).
+
+    >>> round(design_effect(np.array([0.0, 2.0]), np.array([2.0, 2.0]), np.array([0.0, 2.0])), 9)
+    3.0
+    """
+    totals, sizes, squares = totals[sizes > 0], sizes[sizes > 0], squares[sizes > 0]
+    n = float(sizes.sum())
+    if len(totals) < 2 or n < 2:
+        return None
+    spread = float(squares.sum() / n - (totals.sum() / n) ** 2)
+    if spread <= 1e-12 * float(squares.sum() / n):
+        return None
+    return float((residuals(totals, sizes) ** 2).sum()) / (spread / (n - 1))
+
+
+def _t(confidence: float, clusters: int) -> float:
+    return float(stats.t.ppf((1 + confidence) / 2, clusters - 1))
+
+
+def _filled(totals: FloatArray, sizes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    totals, sizes = np.asarray(totals, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
+    if totals.shape != sizes.shape or totals.ndim != 1:
+        raise ValueError(f"totals and sizes must be of one length; got shapes {totals.shape} and {sizes.shape}")
+    if not sizes.sum() > 0:
+        raise ValueError("no images: nothing to estimate")
+    return totals[sizes > 0], sizes[sizes > 0]
