@@ -149,7 +149,7 @@ class Generator(Component, ABC):
         return {}
 
     def fixed_block(self) -> bool:
-        """Whether it computes on the device, in batches of always ``batch`` rows: a tail is padded, a broken block drawn again.
+        """Whether it computes on the device, always in ``batch`` rows: a tail is padded, a broken block drawn again.
 
         False where images come from a network or a disk: then a batch holds what is missing and nothing else, and the
         device is left to the scorers meanwhile.

@@ -6,10 +6,9 @@ probability (1 - confidence) / 2. All findings that a rule names must pass, whic
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from audit.component import Contribution
 from audit.records import Finding, Interval, Verdict
 from audit.results import Results
 from audit.spec import GateRule, nearest
@@ -107,10 +106,12 @@ def _against(rule: GateRule, finding: Finding, results: Results, other: Results,
     if base.protocol != finding.protocol:
         reason = f"protocols differ: {finding.protocol} here, {base.protocol} in the baseline"
         return _verdict(rule, finding, "invalid", reason, "make both runs with the same scorers, weights, versions and n")
-    new, old = results.contributions.get(finding.key), other.contributions.get(base.key)
+    new, old = results.parts(finding.key), other.parts(base.key)
     if not new or not old:
         return _verdict(rule, finding, "invalid", "no contributions by cluster to compare", "measure both runs again")
-    moved = difference(_arrays(new), _arrays(old), confidence=finding.confidence)
+    moved = difference(new, old, confidence=finding.confidence, share=finding.unit == "share")
+    if moved.low is None or moved.high is None:
+        return _verdict(rule, finding, "inconclusive", f"no interval: {moved.method}", "ask more probes")
     assert rule.margin is not None
     least = -rule.margin if finding.better in ("higher", "none") else -math.inf
     most = rule.margin if finding.better in ("lower", "none") else math.inf
@@ -126,10 +127,6 @@ def _counterpart(finding: Finding, other: Results, within: str) -> Finding | Non
     if named:
         return named[0]
     return same[0] if len(same) == 1 and not within else None
-
-
-def _arrays(parts: tuple[Contribution, ...]) -> Mapping[str, tuple[float, float]]:
-    return {part.pair: (part.total, part.n) for part in parts}
 
 
 def _decided(rule: GateRule, finding: Finding, judged: _Judged, how: str = "") -> Verdict:

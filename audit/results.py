@@ -43,6 +43,14 @@ class Results:
     contributions: Mapping[str, tuple[Contribution, ...]]
     """Key of a finding -> what each cluster adds to it."""
 
+    def parts(self, key: str) -> dict[str, tuple[float, float]]:
+        """Pair -> (total, n) of a finding, to compare it with another run's; empty where it has none."""
+        found: dict[str, tuple[float, float]] = {}
+        for part in self.contributions.get(key, ()):
+            total, n = found.get(part.pair, (0.0, 0.0))
+            found[part.pair] = (total + part.total, n + part.n)
+        return found
+
 
 def write_results(store: RunStore, measured: Sequence[Measured]) -> None:
     """Write ``findings.json`` and ``contributions.parquet``."""

@@ -159,7 +159,7 @@ def _grid(plan: Plan) -> dict[str, Any]:
 
 def _added(earlier: Sequence[Cost], drawn: Sequence[Cost], measured: Sequence[Cost]) -> tuple[Cost, ...]:
     """Costs of all sessions; measuring is done anew in each, so only the last counts."""
-    total = {(c.stage, c.name): c for c in earlier if c.stage in ("generate", "score")}
+    total: dict[tuple[str, str], Cost] = {(c.stage, c.name): c for c in earlier if c.stage in ("generate", "score")}
     for cost in drawn:
         before = total.get((cost.stage, cost.name))
         if before is not None:

