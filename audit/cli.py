@@ -162,7 +162,7 @@ def report(run: str, formats: tuple[str, ...], stdout: bool) -> int:
     store = RunStore.existing(run)
     if stdout:
         for name in formats:
-            click.get_binary_stream("stdout").write(render(store, Use(use=name))[1])
+            sys.stdout.buffer.write(render(store, Use(use=name))[1])
     else:
         for path in _write_reports(store, formats):
             click.echo(path)
@@ -231,7 +231,7 @@ def export_baseline(run: str, out: Path | None) -> int:
     """Write findings and contributions of RUN, without images, as one JSON file."""
     data = export(read_results(RunStore.existing(run)))
     if out is None:
-        click.get_binary_stream("stdout").write(data)
+        sys.stdout.buffer.write(data)
     else:
         out.write_bytes(data)
         click.echo(f"{out}: {len(data)} bytes")
