@@ -1,0 +1,180 @@
+"""Batches of requests through a loaded diffusers pipeline, and what came of each image."""
+
+import gc
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from audit.component import Product, Request
+from audit.errors import GenerationError, OutOfMemory
+from audit.records import ClassLabel, Failed, Filtered, Latent, TextPrompt
+from generators.diffusion_call import Kind
+from generators.diffusion_pipeline import Seeds, first_line
+from generators.outputs import products
+
+__all__ = ["Asked", "Drawer"]
+
+log = logging.getLogger(__name__)
+
+FLAGS = ("nsfw_content_detected", "nsfw_detected")
+OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|ALLOC_FAILED", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What every batch of a run has in common."""
+
+    kind: Kind
+    """The conditions that the pipeline draws."""
+    fixed: Mapping[str, Any]
+    """Call parameters that do not change."""
+    classes: int | None
+    """How many class labels it knows; None where nobody says."""
+    token_limits: Mapping[str, int]
+    """Tokenizer -> how many tokens of a prompt it hands on."""
+    noise_device: str
+    """Where noise is drawn."""
+
+
+class Drawer:
+    """Draws batches; each image has a generator of its own, seeded with its draw's seed."""
+
+    def __init__(self, pipeline: Any, asked: Asked) -> None:
+        """Take a pipeline that is on its device already."""
+        self._pipeline = pipeline
+        self._asked = asked
+        self._seeds = Seeds(pipeline, asked.noise_device)
+        self._cut: set[str] = set()
+
+    @property
+    def _name(self) -> str:
+        scheduler = getattr(self._pipeline, "scheduler", None)
+        return type(self._pipeline).__name__ + (f" with {type(scheduler).__name__}" if scheduler else "")
+
+    def close(self) -> None:
+        """Let go of the pipeline; the caller may keep this object."""
+        del self._pipeline, self._seeds
+
+    def __call__(self, requests: Sequence[Request]) -> list[Product]:
+        """One product a request, in order.
+
+        Raises:
+            OutOfMemory: the device cannot hold a batch of this size.
+            GenerationError: the pipeline broke down, or gave back another number of images.
+        """
+        if not requests:
+            return []
+        arguments = self._conditions(requests) | {
+            "generator": self._seeds.start([request.draw.seed for request in requests]),
+            "output_type": "np",
+        }
+        output = self._call(arguments)
+        drawn = products(self._images(output, len(requests)), (0.0, 1.0), self._name)
+        withheld = self._withheld(output, len(requests))
+        return [
+            self._unknown_class(request) or (Filtered(reason=f"the pipeline's {filtered}") if filtered else product)
+            for request, product, filtered in zip(requests, drawn, withheld, strict=True)
+        ]
+
+    # ------------------------------------------------------------------------------------------------ conditions
+
+    def _conditions(self, requests: Sequence[Request]) -> dict[str, Any]:
+        conditions = [request.probe.condition for request in requests]
+        if strange := next((c for c in conditions if not isinstance(c, self._asked.kind)), None):
+            raise GenerationError(
+                f"{self._name}: draws {self._asked.kind.__name__} conditions; was asked for a {type(strange).__name__}"
+            )
+        arguments = dict(self._asked.fixed)
+        if self._asked.kind is TextPrompt:
+            texts = [c.text for c in conditions if isinstance(c, TextPrompt)]
+            self._note_cut(texts)
+            arguments["prompt"] = texts
+            if "negative_prompt" in arguments:
+                arguments["negative_prompt"] = [arguments["negative_prompt"]] * len(texts)
+        elif self._asked.kind is ClassLabel:
+            # an unknown label would end the process on a GPU, so its row draws class 0 and is thrown away
+            labels = [c.label for c in conditions if isinstance(c, ClassLabel)]
+            arguments["class_labels"] = [label if self._knows(label) else 0 for label in labels]
+        elif self._asked.kind is Latent:
+            arguments["batch_size"] = len(requests)
+        return arguments
+
+    def _knows(self, label: int) -> bool:
+        return self._asked.classes is None or label < self._asked.classes
+
+    def _unknown_class(self, request: Request) -> Failed | None:
+        condition = request.probe.condition
+        if not isinstance(condition, ClassLabel) or self._knows(condition.label):
+            return None
+        return Failed(reason=f"class {condition.label} is none of the model's {self._asked.classes} classes")
+
+    def _note_cut(self, texts: Sequence[str]) -> None:
+        """Say which prompts are longer than a tokenizer's limit: the model does not see their end."""
+        for text in dict.fromkeys(texts):
+            if text in self._cut:
+                continue
+            for name, limit in self._asked.token_limits.items():
+                count = len(getattr(self._pipeline, name)(text).input_ids)
+                if count > limit:
+                    self._cut.add(text)
+                    log.warning("%s reads %d of %d tokens of the prompt %r...", name, limit, count, text[:60])
+
+    # -------------------------------------------------------------------------------------------------- the call
+
+    def _call(self, arguments: Mapping[str, Any]) -> Any:
+        try:
+            with np.errstate(invalid="ignore"):  # safety checkers cast NaN to black for themselves
+                return self._pipeline(**arguments)
+        except torch.OutOfMemoryError as error:
+            trouble = first_line(error)
+        except Exception as error:  # a pipeline is foreign code and may raise anything
+            trouble = first_line(error)
+            if not OUT_OF_MEMORY.search(str(error)):
+                raise GenerationError(
+                    f"{self._name} broke down: {trouble}; check its parameters, or take another dtype"
+                ) from error
+        # raised out here: the caught error's frames hold the very tensors that must go before a smaller batch can fit
+        self._recover()
+        raise OutOfMemory(f"{self._name}: {trouble}; set a smaller `batch`, or `cpu_offload: model`")
+
+    def _recover(self) -> None:
+        self._pipeline.maybe_free_model_hooks()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    # ---------------------------------------------------------------------------------------------- what came back
+
+    def _images(self, output: Any, wanted: int) -> Any:
+        """Shape (wanted, 1 or 3, height, width), floats in 0..1."""
+        images = getattr(output, "images", None)
+        if images is None:
+            raise GenerationError(
+                f"{self._name}: gives {type(output).__name__} without images; take a text-to-image pipeline"
+            )
+        array = np.asarray(images)
+        if array.ndim != 4 or array.shape[0] != wanted:
+            raise GenerationError(
+                f"{self._name}: {wanted} images were asked for; an array of shape {array.shape} came back, "
+                f"expected ({wanted}, height, width, channels)"
+            )
+        if array.shape[3] not in (1, 3) or array.dtype.kind != "f":
+            raise GenerationError(
+                f"{self._name}: images of {array.shape[3]} channels and type {array.dtype}; expected 1 or 3 and floats"
+            )
+        return array.transpose(0, 3, 1, 2)
+
+    def _withheld(self, output: Any, wanted: int) -> list[str]:
+        """For each image the name of the flag that its own safety checker raised; never guessed from pixels."""
+        for flag in FLAGS:
+            flags = getattr(output, flag, None)
+            if flags is not None:
+                if len(flags) != wanted:
+                    raise GenerationError(f"{self._name}: {len(flags)} values of {flag} for {wanted} images")
+                return [f"safety checker ({flag})" if raised else "" for raised in flags]
+        return [""] * wanted

@@ -1,0 +1,273 @@
+"""A diffusers pipeline on disk, or in the hub's cache: what it is made of, looked at without loading a weight."""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import huggingface_hub
+import torch
+import transformers
+from huggingface_hub import constants
+from safetensors import SafetensorError, safe_open
+
+from audit.digest import digest, file_digest
+from audit.errors import InputError
+from audit.spec import nearest
+
+__all__ = ["Part", "PipelineFolder", "find", "offline"]
+
+INDEX = "model_index.json"
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+NOT_LOADED = {".bin", ".ckpt", ".h5", ".msgpack", ".onnx", ".pb", ".pkl", ".pt", ".pth"}
+SAFETENSORS_REMEDY = (
+    "convert it once, in an isolated environment: "
+    "`DiffusionPipeline.from_pretrained(OLD).save_pretrained(NEW, safe_serialization=True)`"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One component of a pipeline: the text encoder, the scheduler, ..."""
+
+    name: str
+    library: str
+    class_name: str
+
+    def type(self) -> type[Any] | None:
+        """Its class; None where the library has no such class (a renamed image processor, say)."""
+        if self.library in ("diffusers", "transformers"):
+            return getattr(diffusers if self.library == "diffusers" else transformers, self.class_name, None)
+        return getattr(import_module(f"diffusers.pipelines.{self.library}"), self.class_name, None)
+
+
+@dataclass(frozen=True)
+class PipelineFolder:
+    """The files of one pipeline."""
+
+    path: Path
+    hub_id: str = ""
+    """Where it comes from; empty for a local folder."""
+    commit: str = ""
+    """The hub commit that its revision stands for."""
+
+    @cached_property
+    def index(self) -> dict[str, Any]:
+        """``model_index.json``."""
+        file = self.path / INDEX
+        if not file.is_file():
+            raise InputError(
+                f"{self.path}: no {INDEX} in it; expected a folder written by a diffusers pipeline's save_pretrained"
+            )
+        return _json(file)
+
+    @cached_property
+    def pipeline(self) -> type[Any]:
+        """The pipeline's class.
+
+        Raises:
+            InputError: the index names code of its own, or a class that this diffusers does not have.
+        """
+        name = self.index.get("_class_name")
+        if isinstance(name, list):
+            raise InputError(f"{self.path / INDEX}: the pipeline brings its own code ({name[0]}), which is never run")
+        found = getattr(diffusers, name, None) if isinstance(name, str) else None
+        if not (isinstance(found, type) and issubclass(found, diffusers.DiffusionPipeline)):
+            known = [word for word in dir(diffusers) if word.endswith("Pipeline")]
+            raise InputError(
+                f"{self.path / INDEX}: _class_name {name!r} is no pipeline of diffusers {diffusers.__version__}; "
+                f"{nearest(str(name), known)}"
+            )
+        return found
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The components that are there, in the order of the index."""
+        listed = {name: value for name, value in self.index.items() if isinstance(value, list) and not name.startswith("_")}
+        for name, value in listed.items():
+            if len(value) != 2 or not all(word is None or str(word).isidentifier() for word in (name, *value)):
+                raise InputError(
+                    f"{self.path / INDEX}: {name} is {value}; expected the names of a library and a class in it"
+                )
+        return tuple(Part(name, library, found) for name, (library, found) in listed.items() if library and found)
+
+    def config(self, part: str, file: str = "config.json") -> dict[str, Any]:
+        """A component's configuration; empty where it has none."""
+        path = self.path / part / file
+        return _json(path) if path.is_file() else {}
+
+    def models(self) -> tuple[Part, ...]:
+        """The components that have weights.
+
+        Raises:
+            InputError: one comes from a library that is not diffusers or transformers, or its class is not there.
+        """
+        return tuple(part for part in self.parts if self._is_model(part))
+
+    def _is_model(self, part: Part) -> bool:
+        if part.library not in ("diffusers", "transformers") and not find_spec(f"diffusers.pipelines.{part.library}"):
+            raise InputError(
+                f"{self.path / INDEX}: {part.name} comes from {part.library!r}; only diffusers' and transformers' own "
+                "classes are loaded, never code that a model brings"
+            )
+        found = part.type()
+        if found is None and (self.path / part.name / "config.json").is_file():
+            version = f"diffusers {diffusers.__version__}, transformers {transformers.__version__}"
+            raise InputError(f"{self.path / INDEX}: {part.name} is a {part.class_name}, which {version} do not have")
+        return found is not None and issubclass(found, torch.nn.Module)
+
+    def variant_of(self, part: Part, variant: str) -> str:
+        """The variant if this component has it, else none: pipelines store some components in one form only."""
+        return variant if variant and self._listed(part, variant) else ""
+
+    def check_weights(self, parts: tuple[Part, ...], variant: str) -> None:
+        """Look at the headers of the weight files: there, safetensors, and as long as they say.
+
+        Raises:
+            InputError: names the component and what is wrong with its files.
+        """
+        for part in parts:
+            for file in self._listed(part, self.variant_of(part, variant)) or self._refuse(part):
+                _check_header(file, part)
+        if variant and not any(self.variant_of(part, variant) for part in parts):
+            raise InputError(f"{self.path}: no component has weights of the variant {variant!r}; leave `variant` out")
+
+    def _listed(self, part: Part, variant: str) -> list[Path]:
+        """The weight files that will be read; empty where there are none."""
+        folder = self.path / part.name
+        found = part.type()
+        stem = "diffusion_pytorch_model" if found and issubclass(found, diffusers.ModelMixin) else "model"
+        dotted = f".{variant}" if variant else ""
+        single, shards = folder / f"{stem}{dotted}.safetensors", folder / f"{stem}.safetensors.index{dotted}.json"
+        if single.is_file():
+            return [single]
+        if not shards.is_file():
+            return []
+        weight_map = _json(shards).get("weight_map")
+        if not isinstance(weight_map, dict):
+            raise InputError(f"{shards}: no weight_map in it; save the pipeline again")
+        return [folder / str(name) for name in sorted(set(weight_map.values()))]
+
+    def _refuse(self, part: Part) -> list[Path]:
+        folder = self.path / part.name
+        there = sorted(file.name for file in folder.iterdir()) if folder.is_dir() else []
+        pickles = [name for name in there if Path(name).suffix in NOT_LOADED]
+        if pickles:
+            raise InputError(
+                f"{folder}: its weights are in {pickles[0]}, which can run code when it is opened; "
+                f"only safetensors are read: {SAFETENSORS_REMEDY}"
+            )
+        variants = [name for name in there if name.endswith(".safetensors")]
+        hint = f"; {variants[0]} is there, so set `variant`" if variants else ""
+        raise InputError(f"{folder}: no safetensors weights of the {part.class_name}{hint}")
+
+    def fingerprint(self) -> str:
+        """Digest of every file that loading may read; for a hub pipeline the commit, which names the same."""
+        if self.commit:
+            return f"hub:{self.commit}"
+        files = [self.path / INDEX]
+        for part in self.parts:
+            files += [f for f in sorted((self.path / part.name).rglob("*")) if f.is_file() and f.suffix not in NOT_LOADED]
+        return digest({file.relative_to(self.path).as_posix(): _digest_of(file) for file in files})
+
+    def complete(self, variant: str) -> "PipelineFolder":
+        """This folder with all files there: from the hub, the missing ones are fetched, safetensors only.
+
+        Raises:
+            InputError: the hub cannot be reached, or has no safetensors weights.
+        """
+        if not self.hub_id:
+            return self
+        wanted = {"revision": self.commit, "use_safetensors": True, "variant": variant or None}
+        try:
+            path = diffusers.DiffusionPipeline.download(self.hub_id, **wanted)
+        except Exception as error:  # refusals, time-outs and broken connections have no common class
+            raise InputError(_hub_trouble(self.hub_id, self.commit, error)) from error
+        return PipelineFolder(Path(path), self.hub_id, self.commit)
+
+
+def offline() -> bool:
+    """Whether the user's hub settings forbid to fetch anything."""
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def find(model: str, revision: str) -> PipelineFolder:
+    """The pipeline that a local folder or a hub id names.
+
+    Of a hub pipeline only ``model_index.json`` is fetched here, and nothing where ``HF_HUB_OFFLINE`` is set.
+
+    Args:
+        model: a folder, or ``owner/name`` on the hub.
+        revision: branch, tag or commit on the hub; empty for the default branch.
+
+    Raises:
+        InputError: there is no such folder and no such hub pipeline, or the hub cannot be reached.
+    """
+    path = Path(model).expanduser()
+    if path.is_dir():
+        if revision:
+            raise InputError(f"{model}: a local folder has no revision; leave `revision` out")
+        return PipelineFolder(path)
+    if path.exists():
+        raise InputError(
+            f"{model}: a file; expected a folder written by save_pretrained (a single checkpoint becomes one through "
+            "`StableDiffusionPipeline.from_single_file(FILE).save_pretrained(FOLDER)`)"
+        )
+    if not HUB_ID.fullmatch(model):
+        raise InputError(f"{model}: no such folder; `model` is a pipeline's folder or a hub id such as owner/name")
+    return _from_hub(model, revision)
+
+
+@lru_cache(maxsize=64)  # a branch means one commit for the whole run, and the hub is asked once
+def _from_hub(hub_id: str, revision: str) -> PipelineFolder:
+    try:
+        index = Path(huggingface_hub.hf_hub_download(hub_id, INDEX, revision=revision or None))
+    except Exception as error:  # as above
+        raise InputError(_hub_trouble(hub_id, revision, error)) from error
+    return PipelineFolder(index.parent, hub_id, commit=index.parent.name)
+
+
+def _hub_trouble(hub_id: str, revision: str, error: Exception) -> str:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    at = f" at revision {revision}" if revision else ""
+    pull = f"hf download {hub_id}" + (f" --revision {revision}" if revision else "")
+    why = " (HF_HUB_OFFLINE is set, so nothing is fetched)" if offline() else ""
+    return (
+        f"{hub_id}{at}: no such folder here, and not available from the hub{why}: {reason}; "
+        f"run `{pull}` where the hub can be reached, or give a local folder"
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable as JSON ({error}); save the pipeline again") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: a {type(value).__name__}; expected a JSON object")
+    return value
+
+
+def _check_header(file: Path, part: Part) -> None:
+    if not file.is_file():
+        raise InputError(f"{file}: a part of the {part.class_name}'s weights is missing; copy the whole folder again")
+    try:
+        with safe_open(file, framework="pt"):
+            pass  # opening checks the header and that the file is as long as it says
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{file}: damaged or no safetensors file ({error}); copy or save it again") from error
+
+
+def _digest_of(file: Path) -> str:
+    status = file.stat()
+    return _cached_digest(file, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _cached_digest(file: Path, _size: int, _mtime: int) -> str:
+    return file_digest(file)
