@@ -1,0 +1,153 @@
+"""Findings that are an average: the mean of a number, or a share, over the draws of a cell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from audit.component import Contribution, Measured
+from audit.metrics.sample import Cell, Mask, Sample, Scores, contributions, why_missing
+from audit.panels import Intervals, Panel, Span
+from audit.records import Finding, Interval
+from audit.stats.intervals import Estimate, cluster_mean, cluster_share
+
+__all__ = ["Quantity", "average", "family", "intervals", "panelled", "sentences"]
+
+EVIDENCE = 6
+MOST_ROWS = 24
+ONE_PROBE = "One probe: this speaks of its own draws, not of other prompts or classes."
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What is averaged, and how it is told."""
+
+    name: str
+    """Dotted: metric and quantity."""
+    title: str
+    protocol: str
+    confidence: float
+    unit: str = ""
+    """``share``: values are 0 or 1, and the interval is one for shares."""
+    better: Literal["higher", "lower", "none"] = "none"
+    source: str = ""
+    note: str = ""
+    min_n: int = 1
+    """Fewer draws than this: no estimate."""
+    label: str = ""
+    """Goes into ``Finding.where`` as ``label``, where not empty."""
+    column: str = ""
+    """Goes into ``Finding.where`` as ``column``, where not empty."""
+
+    def where(self, cell: Cell) -> dict[str, str]:
+        """What singles out the finding of a cell."""
+        own = {"label": self.label, "column": self.column}
+        return dict(cell.where) | {key: value for key, value in own.items() if value}
+
+
+def _estimate(parts: Sequence[Contribution], *, share: bool, confidence: float) -> Estimate | None:
+    if not parts:
+        return None
+    totals, sizes = np.array([part.total for part in parts]), np.array([part.n for part in parts])
+    return (cluster_share if share else cluster_mean)(totals, sizes, confidence=confidence)
+
+
+def average(quantity: Quantity, sample: Sample, scores: Scores, cell: Cell) -> Measured:
+    """The finding of one cell, with its contributions."""
+    present = cell.mask & scores.present
+    n, missing = int(present.sum()), cell.mask & ~scores.present
+    units, share = sample.units(present), quantity.unit == "share"
+    enough = n >= max(quantity.min_n, 1)
+    parts = contributions(scores.value[present], units) if enough else ()
+    found = _estimate(parts, share=share, confidence=quantity.confidence)
+    too_few = "" if enough else f"No estimate: {n} draws with a value, at least {max(quantity.min_n, 1)} needed."
+    why = why_missing(scores.reason[missing])
+    finding = Finding(
+        metric=quantity.name,
+        title=quantity.title,
+        protocol=quantity.protocol,
+        generator=sample.generator,
+        where=quantity.where(cell),
+        estimate=found.value if found else None,
+        interval=Interval(low=found.interval[0], high=found.interval[1]) if found and found.interval else None,
+        confidence=quantity.confidence,
+        unit=quantity.unit,
+        better=quantity.better,
+        n=n,
+        n_missing=int(missing.sum()),
+        clusters=found.clusters if found else 0,
+        method=found.method if found else "none",
+        source=quantity.source,
+        note=sentences(too_few, ONE_PROBE if found and units.one_probe else "", quantity.note, why),
+        bounds=_bounds(float(scores.value[present].sum()), n, int(missing.sum())) if share else None,
+        evidence=_evidence(sample, scores, present, share=share),
+    )
+    return Measured(finding, parts)
+
+
+def family(quantity: Quantity, sample: Sample, scores: Scores, cells: Sequence[Cell]) -> list[Measured]:
+    """The findings of one quantity over cells; the first, that of all draws, has a chart of them."""
+    found = [(cell, average(quantity, sample, scores, cell)) for cell in cells]
+    summary = f"{quantity.title}, for all draws and by cell, with {quantity.confidence:.0%} intervals."
+    panel = intervals(quantity.title, summary, found) if len(found) > 1 else None
+    return [panelled(found[0][1], panel), *(one for _, one in found[1:])]
+
+
+def intervals(
+    title: str, summary: str, cells: Sequence[tuple[Cell, Measured]], reference: float | None = None
+) -> Intervals | None:
+    """A chart of one quantity over cells; None where nothing can be drawn.
+
+    Of many cells, those with the lowest and the highest estimates are shown.
+    """
+    rows = [_span(cell, one.finding) for cell, one in cells]
+    known = [row for row in rows if row is not None]
+    if not known:
+        return None
+    if len(known) > MOST_ROWS:
+        inside = sorted(known[1:], key=lambda row: row.estimate)
+        half = MOST_ROWS // 2
+        summary += f" Of {len(inside)} cells, the {half} lowest and the {half} highest are shown."
+        known = [known[0], *inside[:half], *inside[-half:]]
+    return Intervals(title=title, summary=summary, rows=tuple(known), unit=cells[0][1].finding.unit, reference=reference)
+
+
+def panelled(one: Measured, *panels: Panel | None) -> Measured:
+    """The same finding with panels added; None stands for a panel that had nothing to show."""
+    shown = tuple(panel for panel in panels if panel is not None)
+    return Measured(one.finding.model_copy(update={"panels": (*one.finding.panels, *shown)}), one.contributions)
+
+
+def sentences(*parts: str) -> str:
+    """Parts of a note as sentences, leaving out what is empty.
+
+    >>> sentences("3 missing: 3 refused", "", "One probe.")
+    '3 missing: 3 refused. One probe.'
+    """
+    return " ".join(part if part.endswith(".") else f"{part}." for part in parts if part)
+
+
+def _span(cell: Cell, finding: Finding) -> Span | None:
+    if finding.estimate is None or finding.interval is None:
+        return None
+    low, high = finding.interval.low, finding.interval.high
+    return Span(label=cell.name, estimate=finding.estimate, low=low, high=high, n=finding.n)
+
+
+def _bounds(successes: float, n: int, missing: int) -> Interval | None:
+    """Range of the share over everything that the missing draws might have been (Manski 1989)."""
+    if not missing:
+        return None
+    return Interval(low=successes / (n + missing), high=(successes + missing) / (n + missing))
+
+
+def _evidence(sample: Sample, scores: Scores, present: Mask, *, share: bool) -> tuple[str, ...]:
+    """Images behind the number: those that count towards a share; the lowest and the highest of a mean."""
+    rows = np.flatnonzero(present & (sample.images != ""))
+    if share:
+        chosen = rows[scores.value[rows] > 0][:EVIDENCE]
+    else:
+        ordered = rows[np.argsort(scores.value[rows], kind="stable")]
+        chosen = np.concatenate([ordered[: EVIDENCE // 2], ordered[EVIDENCE // 2 :][-EVIDENCE // 2 :]])
+    return tuple(dict.fromkeys(str(sample.images[row]) for row in chosen))
