@@ -114,6 +114,7 @@ def run_audit(plan: Plan, root: Path | str, *, progress: Progress, retry_failed:
     )
     store.write_json("manifest.json", finished.model_dump(mode="json"))
     judge_run(store, plan.spec)
+    store.seal()
     return store
 
 

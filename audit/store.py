@@ -10,30 +10,26 @@ beside its place and renamed into it. Paths go through fsspec, so a run may live
 """
 
 import io
-import json
-import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from fsspec.implementations.local import LocalFileSystem
 
 from audit.digest import bytes_digest, short
 from audit.errors import InputError, StoreError
+from audit.files import SUMS, RunFiles
 from audit.records import ImageRecord, Made
 from audit.table import DRAW_SCHEMA
 
 __all__ = ["SUMS", "ImageRef", "RunStore"]
 
-SUMS = "SHA256SUMS"
+PART = ".parquet"
 COMPACT_ABOVE = 64
 
 
@@ -47,17 +43,8 @@ class ImageRef:
     """Path outside the run; empty where the run holds the bytes."""
 
 
-class RunStore:
-    """One run folder.
-
-    Args:
-        path: folder or fsspec URL; it need not exist yet.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self._fs, self._root = fsspec.core.url_to_fs(str(path))
-        self._local = isinstance(self._fs, LocalFileSystem)
-        self.path = str(path)
+class RunStore(RunFiles):
+    """One run folder: images, tables of draws and scores, and the files on top of them."""
 
     @classmethod
     def existing(cls, path: str | Path) -> "RunStore":
@@ -70,65 +57,6 @@ class RunStore:
         if not store.has("manifest.json"):
             raise InputError(f"{path}: no run here (manifest.json is missing); `imgaudit run SPEC` makes one")
         return store
-
-    # ------------------------------------------------------------------------------------------------- files
-
-    def _at(self, *parts: str) -> str:
-        return "/".join([self._root, *parts])
-
-    def has(self, name: str) -> bool:
-        """Whether a file is there."""
-        return bool(self._fs.isfile(self._at(name)))
-
-    def read(self, name: str) -> bytes:
-        """Bytes of a file."""
-        try:
-            return bytes(self._fs.cat_file(self._at(name)))
-        except (FileNotFoundError, IsADirectoryError):
-            raise StoreError(f"{self.path}/{name}: missing; `imgaudit verify {self.path}` lists what is") from None
-
-    def _write(self, name: str, data: bytes) -> None:
-        target = self._at(name)
-        self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
-        if not self._local:
-            self._fs.pipe_file(target, data)  # object stores replace whole objects
-            return
-        beside = Path(target).with_name(f".{uuid.uuid4().hex}.tmp")
-        try:
-            with beside.open("wb") as file:
-                file.write(data)
-                file.flush()
-                if not name.startswith("images/"):
-                    os.fsync(file.fileno())  # images are checked by digest; a table must not be torn by a power cut
-            beside.replace(target)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise StoreError(f"{target}: cannot be written ({error.strerror}); free some space and resume") from error
-
-    def write(self, name: str, data: bytes) -> None:
-        """Write a top-level file and note its digest in ``SHA256SUMS``."""
-        self._write(name, data)
-        sums = {**self._sums(), name: bytes_digest(data)}
-        lines = "".join(f"{short(digest, 64)}  {entry}\n" for entry, digest in sorted(sums.items()))
-        self._write(SUMS, f"{lines}# {bytes_digest(lines.encode())}\n".encode())
-
-    def write_json(self, name: str, value: Any) -> None:
-        """Write JSON that people can read and diff."""
-        text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-        self.write(name, f"{text}\n".encode("utf-8", "replace"))
-
-    def read_json(self, name: str) -> Any:
-        """Parse a JSON file of the run."""
-        try:
-            return json.loads(self.read(name))
-        except ValueError as error:
-            raise StoreError(f"{self.path}/{name}: not valid JSON ({error}); the file is damaged") from error
-
-    def _sums(self) -> dict[str, str]:
-        if not self.has(SUMS):
-            return {}
-        pairs = (line.split("  ", 1) for line in self.read(SUMS).decode("utf-8", "replace").splitlines() if line[:1] != "#")
-        return {pair[1]: f"sha256:{pair[0]}" for pair in pairs if len(pair) == 2}
 
     # ------------------------------------------------------------------------------------------------ images
 
@@ -177,7 +105,7 @@ class RunStore:
         if not self._fs.isdir(self._at(folder)):
             return []
         names = (entry.rpartition("/")[2] for entry in self._fs.ls(self._at(folder), detail=False))
-        return sorted(f"{folder}/{name}" for name in names if name.startswith("part-") and name.endswith(".parquet"))
+        return sorted(f"{folder}/{name}" for name in names if name.startswith("part-") and name.endswith(PART))
 
     def _read_part(self, name: str, columns: Sequence[str] | None) -> pa.Table:
         data = self.read(name)
@@ -190,7 +118,7 @@ class RunStore:
         buffer = io.BytesIO()
         pq.write_table(table, buffer, compression="zstd")
         data = buffer.getvalue()
-        self._write(f"{folder}/part-{short(bytes_digest(data), 32)}.parquet", data)
+        self._write(f"{folder}/part-{short(bytes_digest(data), 32)}{PART}", data)
 
     def read_table(self, folder: str, columns: Sequence[str] | None = None) -> pa.Table | None:
         """All parts of a folder as one table; None where there is none."""
@@ -204,6 +132,7 @@ class RunStore:
             return
         table = self.read_table(folder)
         self._append(folder, table)
+        self._write_sums({name: digest for name, digest in self._sums().items() if name not in parts})
         for name in parts:
             self._fs.rm_file(self._at(name))
 
@@ -232,6 +161,12 @@ class RunStore:
         return None if table is None else _first_of(table.sort_by([("subject", "ascending"), ("region", "ascending")]))
 
     # ------------------------------------------------------------------------------------------------ checks
+
+    def seal(self) -> None:
+        """Note every part in ``SHA256SUMS``, so that ``verify`` misses one that is lost."""
+        kept = {name: digest for name, digest in self._sums().items() if not name.startswith(("draws/", "scores/"))}
+        parts = [name for kind in ("draws", "scores") for name in self._all_parts(kind)]
+        self._write_sums(kept | {name: bytes_digest(self.read(name)) for name in parts})
 
     def all_draws(self) -> Iterator[tuple[str, pa.Table]]:
         """Folder and draws of every generator key that this run ever held."""
@@ -264,7 +199,7 @@ class RunStore:
             return
         text = self.read(SUMS).decode("utf-8", "replace")
         lines, _, seal = text.rpartition("# ")
-        if seal.strip() != bytes_digest(lines.encode()):
+        if seal != f"{bytes_digest(lines.encode())}\n":
             yield f"{SUMS}: changed"
             return
         for name, digest in self._sums().items():
@@ -273,15 +208,14 @@ class RunStore:
             elif bytes_digest(self.read(name)) != digest:
                 yield f"{name}: changed"
 
+    def _all_parts(self, kind: str) -> list[str]:
+        found = (name.removeprefix(self._root).lstrip("/") for name in self._fs.find(self._at(kind)))
+        return sorted(name for name in found if name.endswith(PART))
+
     def _verify_parts(self) -> Iterator[str]:
-        for kind in ("draws", "scores"):
-            for name in sorted(self._fs.find(self._at(kind))):
-                plain = name.rpartition("/")[2]
-                inside = name.removeprefix(self._root).lstrip("/")
-                if plain.endswith(".parquet"):
-                    found = short(bytes_digest(self.read(inside)), 32)
-                    if plain != f"part-{found}.parquet":
-                        yield f"{inside}: changed"
+        for name in [*self._all_parts("draws"), *self._all_parts("scores")]:
+            if name.rpartition("/")[2] != f"part-{short(bytes_digest(self.read(name)), 32)}{PART}":
+                yield f"{name}: changed"
 
     def _verify_images(self, tick: Callable[[int], None]) -> Iterator[str]:
         try:
