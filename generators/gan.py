@@ -19,7 +19,7 @@ from generators.exported_program import load_program
 from generators.latents import Latents
 from generators.network import DTYPES, MEAN_LATENTS, Network, Pull
 from generators.torchscript import load_torchscript
-from generators.weight_files import architecture, factory_file, fit, read_weights, refuse_pickle
+from generators.weight_files import architecture, factory_file, find_factory, fit, read_weights, refuse_pickle
 
 __all__ = ["Gan"]
 
@@ -140,6 +140,8 @@ class Gan(Generator):
                 raise InputError(f"{own}: no such file; a gan generator reads its network or weights from it")
         if self.pack:
             locate(self.pack).file(self.file)
+        if self.factory:
+            find_factory(self.factory)
 
     @contextmanager
     def open(self, device: str) -> Iterator[DrawBatch]:

@@ -2,11 +2,11 @@
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from audit.errors import GenerationError, InputError
 
-__all__ = ["WHY_NO_PICKLE", "architecture", "factory_file", "fit", "read_weights", "refuse_pickle"]
+__all__ = ["WHY_NO_PICKLE", "architecture", "factory_file", "find_factory", "fit", "read_weights", "refuse_pickle"]
 
 WHY_NO_PICKLE = (
     "a pickle is a program that runs when it is opened, so it is not opened here; "
@@ -36,39 +36,53 @@ def refuse_pickle(path: Path) -> None:
         raise InputError(f"{path}: {WHY_NO_PICKLE}")
 
 
-def architecture(factory: str, params: Mapping[str, Any]) -> nn.Module:
-    """Call ``package.module:callable`` with the parameters; it returns the network, with any weights.
+def find_factory(factory: str) -> Callable[..., Any]:
+    """Import ``package.module:callable``.
 
     Raises:
-        InputError: no such module or callable, or it does not take these parameters.
-        GenerationError: what it returns is not a ``torch.nn.Module``.
+        InputError: no such module, or no such callable in it.
     """
     module_name, _, name = factory.partition(":")
     try:
-        build = getattr(import_module(module_name), name)
+        found = getattr(import_module(module_name), name)
     except ImportError as error:
         raise InputError(
             f"factory {factory}: {module_name} cannot be imported ({error}); is its package installed?"
         ) from error
     except AttributeError as error:
         raise InputError(f"factory {factory}: {module_name} has no {name!r}") from error
+    if not callable(found):
+        raise InputError(
+            f"factory {factory}: is a {type(found).__name__}; expected a class or function that builds the network"
+        )
+    return cast(Callable[..., Any], found)
+
+
+def factory_file(factory: str) -> Path | None:
+    """The source file of a factory; None where it has none (it is compiled)."""
     try:
-        module = build(**params)
+        file = inspect.getsourcefile(find_factory(factory))
+    except TypeError:
+        return None
+    return Path(file) if file else None
+
+
+def architecture(factory: str, params: Mapping[str, Any]) -> nn.Module:
+    """Let a factory build the network, with any weights.
+
+    Raises:
+        InputError: it is not there, or does not take these parameters.
+        GenerationError: what it returns is not a ``torch.nn.Module``.
+    """
+    try:
+        module = find_factory(factory)(**params)
     except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"factory {factory}: factory_params {dict(params)} are not accepted: {error}") from error
     if not isinstance(module, nn.Module):
         raise GenerationError(f"factory {factory}: returned {type(module).__name__}; expected a torch.nn.Module")
     return module
-
-
-def factory_file(factory: str) -> Path | None:
-    """The source file of a factory; None where it has none (built in, or compiled)."""
-    module_name, _, name = factory.partition(":")
-    try:
-        file = inspect.getsourcefile(getattr(import_module(module_name), name))
-    except (ImportError, AttributeError, TypeError):
-        return None
-    return Path(file) if file else None
 
 
 def read_weights(path: Path, state_key: str = "") -> dict[str, Tensor]:
