@@ -1,0 +1,46 @@
+# The two commands of the README are `make demo` and `make test`; each does all its set-up.
+.PHONY: demo test lint slow bench bench-parity wheel clean
+.DEFAULT_GOAL := demo
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+RUNS ?= runs
+
+$(VENV)/.demo: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --constraint constraints.txt --editable ".[demo]"
+	touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --constraint constraints.txt --editable ".[all,dev]"
+	touch $@ $(VENV)/.demo
+
+demo: $(VENV)/.demo
+	$(BIN)/imgaudit demo --runs $(RUNS)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 -q -m "not slow and not gpu"
+
+slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -m slow --timeout 3600
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+bench-parity: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.parity
+
+wheel: $(VENV)/.dev
+	$(BIN)/python -m build --wheel --no-isolation
+
+clean:
+	rm -rf $(VENV) dist build runs
