@@ -1,0 +1,188 @@
+"""Gates judge intervals: a decision table, margins paired by seed, and the exit code."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from audit.component import Contribution, Measured
+from audit.errors import InputError
+from audit.gate import exit_code, judge
+from audit.records import Finding, Interval, RunManifest, Verdict
+from audit.results import Results, export, load_results, read_results, write_results
+from audit.spec import GateRule
+from audit.store import RunStore
+
+
+def finding(estimate: float | None = 0.5, low: float = 0.4, high: float = 0.6, **changes: object) -> Finding:
+    base: dict = {
+        "metric": "m.x",
+        "title": "x",
+        "protocol": "p1",
+        "generator": "g",
+        "estimate": estimate,
+        "interval": None if estimate is None else {"low": low, "high": high},
+        "confidence": 0.95,
+        "unit": "score",
+        "better": "lower",
+        "n": 100,
+        "n_missing": 0,
+        "clusters": 20,
+        "method": "t",
+    }
+    return Finding.model_validate(base | changes)
+
+
+def results(*findings: Finding, values: dict[str, np.ndarray] | None = None) -> Results:
+    manifest = RunManifest(digest="sha256:0", spec={}, keys={}, numerics={}, started="2026-01-01T00:00:00+00:00")
+    parts = {
+        key: tuple(Contribution(f"c{i}", f"pair{i}", float(v), 1.0, float(v * v)) for i, v in enumerate(of_finding))
+        for key, of_finding in (values or {}).items()
+    }
+    return Results(manifest, findings, parts)
+
+
+def never(path: str) -> Results:
+    raise AssertionError(path)
+
+
+def only(rule: GateRule, found: Results, load=never) -> Verdict:
+    (verdict,) = judge((rule,), found, load)
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("rule", "interval", "outcome"),
+    [
+        ({"at_most": 0.7}, (0.4, 0.6), "pass"),
+        ({"at_most": 0.6}, (0.4, 0.6), "pass"),
+        ({"at_most": 0.5}, (0.4, 0.6), "inconclusive"),
+        ({"at_most": 0.3}, (0.4, 0.6), "fail"),
+        ({"at_least": 0.3}, (0.4, 0.6), "pass"),
+        ({"at_least": 0.5}, (0.4, 0.6), "inconclusive"),
+        ({"at_least": 0.7}, (0.4, 0.6), "fail"),
+    ],
+)
+def test_decision_table_of_absolute_limits(rule: dict, interval: tuple[float, float], outcome: str) -> None:
+    verdict = only(GateRule(metric="m.x", **rule), results(finding(0.5, *interval)))
+    assert verdict.outcome == outcome
+    assert bool(verdict.decides) == (outcome == "inconclusive")
+
+
+def test_an_inconclusive_verdict_says_how_many_draws_would_decide() -> None:
+    verdict = only(GateRule(metric="m.x", at_most=0.55), results(finding()))
+    assert "about 440 draws instead of 100" in verdict.decides  # (half width .1 / gap .05)^2 = 4, and a tenth more
+    on_limit = only(GateRule(metric="m.x", at_most=0.5), results(finding()))
+    assert "hardly settle" in on_limit.decides
+
+
+@pytest.mark.parametrize(
+    ("found", "rule", "words"),
+    [
+        (finding(None, note="no face was found"), {"at_most": 1}, "no face was found"),
+        (finding(), {"at_most": 1, "min_n": 200}, "100 draws, fewer than the rule's 200"),
+        (finding(n_missing=200), {"at_most": 1}, "200 of 300 draws are missing"),
+        (finding(), {"at_most": 1, "where": {"label": "other"}}, "no such finding"),
+        (finding(), {"at_most": 1, "generator": "other"}, "no such finding"),
+    ],
+)
+def test_what_cannot_be_judged_is_invalid_and_never_passes(found: Finding, rule: dict, words: str) -> None:
+    verdict = only(GateRule(metric="m.x", **rule), results(found))
+    assert verdict.outcome == "invalid"
+    assert words in verdict.reason
+    assert verdict.decides
+
+
+def test_a_rule_names_findings_exactly() -> None:
+    cell = finding(where={"label": "a", "occupation": "nurse"}, estimate=0.9, low=0.8, high=1.0)
+    whole = finding(where={"label": "a"})
+    verdict = only(GateRule(metric="m.x", where={"label": "a"}, at_most=0.7), results(cell, whole))
+    assert verdict.finding == whole.key
+    assert verdict.outcome == "pass"
+
+
+def test_a_rule_without_generator_judges_each() -> None:
+    found = results(finding(generator="a"), finding(generator="b"))
+    assert [v.finding for v in judge((GateRule(metric="m.x", at_most=1),), found, never)] == ["m.x[a]", "m.x[b]"]
+
+
+def shifted(shift: float, better: str = "lower") -> tuple[Results, Results]:
+    rng = np.random.default_rng(3)
+    hard = rng.normal(0, 1, 60)  # what prompts share: large
+    old, new = hard + rng.normal(0, 0.05, 60), hard + shift + rng.normal(0, 0.05, 60)
+    one = finding(better=better)
+    return results(one, values={one.key: new}), results(one, values={one.key: old})
+
+
+@pytest.mark.parametrize(
+    ("shift", "better", "outcome"),
+    [(0.0, "lower", "pass"), (0.2, "lower", "fail"), (-0.2, "lower", "pass"), (0.1, "lower", "inconclusive")]
+    + [(0.0, "higher", "pass"), (-0.2, "higher", "fail"), (0.2, "higher", "pass"), (0.2, "none", "fail")],
+)
+def test_margins_are_judged_on_paired_differences(shift: float, better: str, outcome: str) -> None:
+    new, old = shifted(shift, better)
+    verdict = only(GateRule(metric="m.x", margin=0.1, baseline="base.json"), new, lambda path: old)
+    assert verdict.outcome == outcome, verdict.reason
+    assert "60 units paired" in verdict.reason
+
+
+def test_without_shared_seeds_the_same_difference_decides_nothing() -> None:
+    new, old = shifted(0.0)
+    parts = tuple(Contribution(p.cluster, f"other {p.pair}", p.total, p.n, p.squares) for p in old.contributions["m.x[g]"])
+    apart = Results(old.manifest, old.findings, {"m.x[g]": parts})
+    verdict = only(GateRule(metric="m.x", margin=0.1, baseline="b"), new, lambda path: apart)
+    assert verdict.outcome == "inconclusive"
+    assert "no unit paired" in verdict.reason
+
+
+def test_numbers_of_different_protocols_are_never_compared() -> None:
+    new, old = shifted(0.0)
+    other = Results(old.manifest, (finding(protocol="p2"),), old.contributions)
+    verdict = only(GateRule(metric="m.x", margin=0.1, baseline="b"), new, lambda path: other)
+    assert verdict.outcome == "invalid"
+    assert "protocols differ: p1 here, p2 in the baseline" in verdict.reason
+
+
+def test_a_generator_of_the_same_run_may_be_the_baseline() -> None:
+    values = np.linspace(0, 1, 30)
+    a, b = finding(generator="a"), finding(generator="b")
+    found = results(a, b, values={a.key: values, b.key: values + 0.5})
+    verdicts = judge((GateRule(metric="m.x", generator="b", margin=0.1, baseline="generator:a"),), found, never)
+    assert [v.outcome for v in verdicts] == ["fail"]
+
+
+def test_the_worst_verdict_is_the_exit_code() -> None:
+    codes = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 4}
+    severity = ["pass", "inconclusive", "fail", "invalid"]
+    for pair in product(codes, repeat=2):
+        verdicts = tuple(Verdict(gate="", finding="", outcome=outcome, reason="") for outcome in pair)
+        assert exit_code(verdicts) == codes[max(pair, key=severity.index)]
+    assert exit_code(()) == 0
+
+
+def test_an_exported_baseline_gives_the_same_verdict_as_the_run(tmp_path) -> None:
+    new, old = shifted(0.0)
+    store = RunStore(tmp_path / "run")
+    store.write_json("manifest.json", old.manifest.model_dump(mode="json"))
+    write_results(store, [Measured(old.findings[0], old.contributions["m.x[g]"])])
+    (tmp_path / "base.json").write_bytes(export(read_results(store)))
+    for path in (tmp_path / "run", tmp_path / "base.json"):
+        verdict = only(GateRule(metric="m.x", margin=0.1, baseline=str(path)), new, load_results)
+        assert verdict.outcome == "pass"
+        assert verdict.estimate == pytest.approx(
+            float(
+                np.mean([p.total for p in new.contributions["m.x[g]"]])
+                - np.mean([p.total for p in old.contributions["m.x[g]"]])
+            )
+        )
+        assert isinstance(verdict.interval, Interval)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[1]", "\x00", '{"imgaudit_baseline": 1}', '{"imgaudit_baseline": 1, "contributions": {"a": [[1]]}}']
+)
+def test_a_file_that_is_no_baseline_is_refused(tmp_path, text: str) -> None:
+    path = tmp_path / "base.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"base\.json: not (an exported|a usable) baseline"):
+        load_results(str(path))
