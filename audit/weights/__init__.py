@@ -8,7 +8,7 @@
 Nothing is ever replaced silently: a pack is the one that the catalogue names, or there is an error with its remedy.
 """
 
-from audit.weights.cache import Located, cache_folder, find_pack, is_offline, locate, pull, verify
+from audit.weights.cache import Located, cache_folder, find_pack, locate, missing, verify
 from audit.weights.download import Progress
 from audit.weights.packs import (
     HubSource,
@@ -19,8 +19,10 @@ from audit.weights.packs import (
     PackFile,
     PathSource,
     Source,
+    UrlSource,
     catalogue,
 )
+from audit.weights.pulling import pull
 
 __all__ = [
     "HubSource",
@@ -33,11 +35,12 @@ __all__ = [
     "PathSource",
     "Progress",
     "Source",
+    "UrlSource",
     "cache_folder",
     "catalogue",
     "find_pack",
-    "is_offline",
     "locate",
+    "missing",
     "pull",
     "verify",
 ]

@@ -18,10 +18,10 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from audit.errors import WeightsError, WeightsMissing, WeightsTampered
 
-__all__ = ["Link", "Progress", "Web", "authorization", "file_path", "without_password"]
+__all__ = ["Link", "Progress", "Web", "authorization", "file_path", "silent", "without_password"]
 
-Progress = Callable[[str, int, int], None]
-"""Told of every piece: file, bytes done, bytes expected (0: not known)."""
+Progress = Callable[[str, int], Callable[[int], None]]
+"""Called with a file and its bytes (0: not known); gives a function that is told of the bytes just done."""
 
 CHUNK = 1 << 20
 PAGE_LIMIT = 256 << 20  # metadata of a package with thousands of releases stays far below
@@ -97,6 +97,7 @@ class Web:
         with self.open(link.url) as (stream, _, _), target.open("wb") as file:
             expected = _length(stream)
             done = 0
+            tick = progress(link.filename, expected)
             while piece := stream.read(CHUNK):
                 done += len(piece)
                 if done > ARCHIVE_LIMIT:
@@ -104,7 +105,7 @@ class Web:
                 file.write(piece)
                 for checksum in sums.values():
                     checksum.update(piece)
-                progress(link.filename, done, expected)
+                tick(len(piece))
         if expected and done != expected:
             raise ConnectionError(f"{done} of {expected} bytes came")
         for name, checksum in sums.items():
@@ -153,6 +154,11 @@ class Web:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
+
+
+def silent(_file: str, _size: int) -> Callable[[int], None]:
+    """Progress that nobody watches."""
+    return lambda _done: None
 
 
 def file_path(url: str) -> Path:
@@ -208,7 +214,7 @@ def _basic(url: str) -> str:
 def _from_netrc(host: str) -> str:
     path = Path(os.environ.get("NETRC", "~/.netrc")).expanduser()
     try:
-        found = netrc.netrc(str(path)).authenticators(host)
+        found = netrc.netrc(str(path)).hosts.get(host)  # not `authenticators`: its default entry goes to any host
     except (OSError, netrc.NetrcParseError):
         return ""
     if found is None:

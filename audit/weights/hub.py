@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import socket
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from huggingface_hub import constants, hf_hub_download
 from huggingface_hub.errors import (
@@ -29,6 +32,7 @@ def fetch(source: HubSource, files: Sequence[PackFile], into: Path, *, offline: 
         WeightsMissing: the hub cannot be reached, or does not have (or not show this user) the file.
     """
     revision = source.revision
+    offline = offline or not _resolves()
     for file in files:
         cached = Path(_download(source, file.member, revision, offline=offline))
         # Every further file comes from the commit of the first, even if the branch moves in between.
@@ -39,6 +43,17 @@ def fetch(source: HubSource, files: Sequence[PackFile], into: Path, *, offline: 
     return revision
 
 
+def _resolves() -> bool:
+    """Whether the hub's name is known; without a network the library itself would try again for half a minute."""
+    if urllib.request.getproxies():
+        return True  # then the proxy resolves it
+    try:
+        socket.getaddrinfo(urlsplit(constants.ENDPOINT).hostname, None)
+    except socket.gaierror:
+        return False
+    return True
+
+
 def _download(source: HubSource, member: str, revision: str, *, offline: bool) -> str:
     what = f"{member} of {source.repo}@{revision}"
     try:
@@ -46,8 +61,7 @@ def _download(source: HubSource, member: str, revision: str, *, offline: bool) -
     except GatedRepoError as error:
         raise WeightsMissing(f"{what}: accept the terms of {source.repo} on the hub, then set HF_TOKEN") from error
     except LocalEntryNotFoundError as error:
-        off = offline or constants.HF_HUB_OFFLINE
-        why = "the network is off (--offline, IMGAUDIT_OFFLINE or HF_HUB_OFFLINE)" if off else "the hub cannot be reached"
+        why = f"{constants.ENDPOINT} cannot be reached, or the network is off (--offline, IMGAUDIT_OFFLINE, HF_HUB_OFFLINE)"
         raise WeightsMissing(f"{what} is not in the hub cache, and {why}") from error
     except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as error:
         raise WeightsMissing(f"{what} does not exist on {constants.ENDPOINT}, or HF_TOKEN may not read it") from error

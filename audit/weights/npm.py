@@ -32,7 +32,12 @@ def fetch(source: NpmSource, files: Sequence[PackFile], into: Path, *, web: Web,
     """
     settings = _npmrc()
     registry = _registry(source.package.partition("/")[0], settings)
-    web = replace(web, authorization={**web.authorization, **_tokens(settings)})
+    web = replace(
+        web,
+        certificates=settings.get("cafile", ""),
+        proxy=settings.get("https-proxy") or settings.get("proxy", ""),
+        authorization=_tokens(settings),
+    )
     link = _link(source, registry, web)
     archive = into / f".{link.filename}"
     web.download(link, archive, progress)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from audit.digest import TAG, digest
+from audit.digest import digest
 from audit.errors import WeightsError
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "PackFile",
     "PathSource",
     "Source",
+    "UrlSource",
     "catalogue",
 ]
 
@@ -84,7 +85,15 @@ class PathSource(Entry):
     """Relative to the catalogue file that names it; ``~`` is the home folder."""
 
 
-Source = Annotated[IndexSource | NpmSource | HubSource | PathSource, Field(discriminator="kind")]
+class UrlSource(Entry):
+    """Files under one web address: what is published as a release download, or lies on a company's file server."""
+
+    kind: Literal["url"] = "url"
+    base: str = Field(pattern=r"^(https?|file)://[^\s]*[^/\s]$")
+    """Address without the last slash; each file's ``member`` follows it."""
+
+
+Source = Annotated[IndexSource | NpmSource | HubSource | PathSource | UrlSource, Field(discriminator="kind")]
 
 
 class PackFile(Entry):
@@ -153,22 +162,9 @@ class Pack(Entry):
         sizes = [file.size for file in self.files]
         return None if None in sizes else sum(size for size in sizes if size is not None)
 
-    def file(self, name: str) -> PackFile:
-        """The entry of one file."""
-        for file in self.files:
-            if file.name == name:
-                return file
-        known = ", ".join(file.name for file in self.files)
-        raise WeightsError(f"weight pack {self.name!r} has no file {name!r}; it has {known}")
-
 
 def _reserved(name: str) -> bool:
     return name.startswith(("imgaudit.", "."))
-
-
-def content_digest(files: Mapping[str, str]) -> str:
-    """Digest of a pack's contents from file name -> hexadecimal sha256: the same wherever the files came from."""
-    return digest({name: TAG + value for name, value in files.items()})
 
 
 def catalogue() -> dict[str, Pack]:
@@ -209,9 +205,8 @@ def _parse(path: Path, name: str, table: Any) -> Pack:
     try:
         pack = Pack.model_validate({"name": name, **table})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the pack"
-        raise WeightsError(f"catalogue {path}, pack {name!r}, {where}: {first['msg']}") from error
+        found = (f"{'.'.join(map(str, e['loc'])) or 'the pack'}: {e['msg']}" for e in error.errors(include_url=False))
+        raise WeightsError(f"catalogue {path}, pack {name!r}: {'; '.join(found)}") from error
     if isinstance(pack.source, PathSource):
         folder = (path.parent / pack.source.folder.expanduser()).absolute()
         return pack.model_copy(update={"source": PathSource(folder=folder)})
