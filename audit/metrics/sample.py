@@ -100,16 +100,28 @@ class Sample:
         names = [a if self.table.probes[p].unit == "draw" else p for p, a in zip(probes, across, strict=True)]
         return np.array(names, dtype=object)
 
-    def units(self, mask: Mask, *, draws: bool = False) -> Units:
+    def units(self, mask: Mask) -> Units:
         """What was sampled independently among the rows of a mask.
 
-        The images of a prompt are one unit, unless there is one prompt only (or ``draws`` asks for it): then nothing can
-        be said of prompts in general, and the draws are the units of a statement about the prompts at hand.
+        The images of a prompt are one unit, unless there is one prompt only: then nothing can be said of prompts in
+        general, and the draws are the units of a statement about this prompt.
         """
         probes = set(self.table.probe_ids[mask])
-        if draws or (len(probes) == 1 and self.table.probes[probes.pop()].unit == "prompt"):
+        if len(probes) == 1 and self.table.probes[probes.pop()].unit == "prompt":
             return Units(self._draws[0][mask], self._draws[1][mask], one_probe=True)
         return Units(self.table.clusters[mask], self._pairs[mask], one_probe=False)
+
+    def arms(self, *, draws: bool) -> Strings:
+        """(n,) what the levels of an axis are compared by: the arms of a counterfactual pair have one name.
+
+        Pair (or probe), and with ``draws``, or for latents, also the seed.
+        """
+        names = []
+        for probe_id, seed in zip(self.table.probe_ids, self.seeds, strict=True):
+            probe = self.table.probes[probe_id]
+            name = probe.pair or str(probe_id)
+            names.append(f"{name}/{seed}" if draws or probe.unit == "draw" else name)
+        return np.array(names, dtype=object)
 
     def levels(self, axis: str) -> Strings:
         """(n,) level of each draw on an axis; empty where its probe lacks it."""

@@ -8,12 +8,11 @@ where a unit has no image in a group.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
-from audit.stats.intervals import FloatArray, residuals
+from audit.stats.intervals import FloatArray, cluster_mean, cluster_share, residuals
 from audit.stats.skew import Null
 
-__all__ = ["Gap", "gap", "permuted_gap"]
+__all__ = ["Gap", "difference_values", "gap", "permuted_gap"]
 
 PERMUTATIONS = 1000
 
@@ -30,40 +29,54 @@ class Gap:
     lowest: int
 
 
-def gap(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0.95) -> Gap:
+def gap(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0.95, share: bool = False) -> Gap:
     """Largest difference between two group means, with an interval that allows for having looked for the largest.
 
-    Every pair of groups gets a t interval for its difference (linearised, units that are in both groups paired), at a
-    confidence corrected for the number of pairs (Bonferroni); the gap lies between the largest low end (at least 0) and
-    the largest high end.
+    Every pair of groups gets an interval for its difference at a confidence corrected for the number of pairs
+    (Bonferroni), from the intervals of both means and the correlation of the units that are in both groups (Zou &
+    Donner 2008). The gap lies between the largest low end (at least 0) and the largest high end.
 
     Args:
         totals, sizes: (u, k) sums of values and counts by unit and group; every group has an image.
         confidence: 0 .. 1.
+        share: the means are shares, so totals lie in 0 .. sizes.
 
     >>> found = gap(np.array([[3.0, 1.0], [2.0, 1.0]]), np.full((2, 2), 4.0))
     >>> found.value, found.highest
     (0.375, 0)
     """
+    groups = sizes.shape[1]
     means = totals.sum(axis=0) / sizes.sum(axis=0)
     highest, lowest = int(np.argmax(means)), int(np.argmin(means))
     value = float(means[highest] - means[lowest])
-    units = (sizes > 0).sum(axis=0)
-    if units.min() < 2 or len(means) < 2:
+    each = 1 - (1 - confidence) / max(groups * (groups - 1) / 2, 1)
+    average = cluster_share if share else cluster_mean
+    found = [average(totals[:, k], sizes[:, k], confidence=each).interval for k in range(groups)]
+    ends = np.array([ends for ends in found if ends is not None])
+    if len(ends) < groups or groups < 2:
         return Gap(value, None, highest, lowest)
+    apart = means[:, None] - means[None, :]
+    reach = _reach(means - ends[:, 0], ends[:, 1] - means, _correlation(totals, sizes))
+    return Gap(value, (max(0.0, float((apart - reach).max())), float((apart + reach.T).max())), highest, lowest)
+
+
+def _reach(down: FloatArray, up: FloatArray, correlation: FloatArray) -> FloatArray:
+    """(k, k) how far below the difference of row and column its interval reaches; transposed: how far above."""
+    squares = down[:, None] ** 2 + up[None, :] ** 2 - 2 * correlation * down[:, None] * up[None, :]
+    reach = np.sqrt(np.maximum(squares, 0.0))
+    np.fill_diagonal(reach, 0.0)
+    return np.asarray(reach, dtype=np.float64)
+
+
+def _correlation(totals: FloatArray, sizes: FloatArray) -> FloatArray:
+    """(k, k) correlation of the errors of the group means, through units that are in several groups."""
     moves = np.zeros_like(totals)
-    for group in range(len(means)):
+    for group in range(totals.shape[1]):
         there = sizes[:, group] > 0
         moves[there, group] = residuals(totals[there, group], sizes[there, group])
-    products = moves.T @ moves
-    variances = np.diag(products)
-    spread = np.sqrt(np.maximum(variances[:, None] + variances[None, :] - 2 * products, 0.0))
-    pairs = len(means) * (len(means) - 1) / 2
-    df = np.minimum(units[:, None], units[None, :]) - 1
-    half = stats.t.ppf(1 - (1 - confidence) / (2 * pairs), df) * spread
-    apart = means[:, None] - means[None, :]
-    np.fill_diagonal(half, 0.0)
-    return Gap(value, (max(0.0, float((apart - half).max())), float((apart + half).max())), highest, lowest)
+    norms = np.sqrt((moves * moves).sum(axis=0))
+    units = moves / np.where(norms > 0, norms, 1.0)
+    return np.asarray(units.T @ units, dtype=np.float64)
 
 
 def permuted_gap(totals: FloatArray, sizes: FloatArray, rng: np.random.Generator) -> Null:
@@ -93,3 +106,23 @@ def permuted_gap(totals: FloatArray, sizes: FloatArray, rng: np.random.Generator
         means = sums / np.bincount(shuffled, counts, minlength=sizes.shape[1])
         found[turn] = means.max() - means.min()
     return Null(float(found.mean()), float(np.quantile(found, 0.025)), float(np.quantile(found, 0.975)))
+
+
+def difference_values(totals: FloatArray, sizes: FloatArray, first: int, second: int) -> FloatArray:
+    """Values of the units whose mean is group ``first`` less group ``second`` and whose spread gives its error.
+
+    Args:
+        totals, sizes: (u, k) sums of values and counts by unit and group.
+        first, second: columns.
+
+    Returns:
+        One value for each unit that is in either group, in order.
+
+    >>> difference_values(np.array([[3.0, 1.0], [2.0, 1.0]]), np.full((2, 2), 4.0), 0, 1)
+    array([0.5 , 0.25])
+    """
+    means = totals.sum(axis=0) / sizes.sum(axis=0)
+    moves = (totals - means * sizes) / sizes.sum(axis=0)
+    either = (sizes[:, first] > 0) | (sizes[:, second] > 0)
+    apart = (moves[:, first] - moves[:, second])[either]
+    return np.asarray(means[first] - means[second] + apart * len(apart), dtype=np.float64)
