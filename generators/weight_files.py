@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -102,7 +103,9 @@ def read_weights(path: Path, state_key: str = "") -> dict[str, Tensor]:
         except (SafetensorError, OSError) as error:
             raise InputError(f"{path}: not readable as safetensors ({error})") from error
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # read, or refused below
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         foreign = FOREIGN_TYPE.search(str(error))
         found = f"it holds {foreign.group(1)}, not only tensors" if foreign else "it is not a checkpoint of tensors"

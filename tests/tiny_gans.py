@@ -1,17 +1,20 @@
 """Tiny generator networks, saved in every format that ``gan`` reads, and requests to draw from them."""
 
+import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from audit.component import Product, Request
+from audit.errors import InputError
 from audit.records import Condition, Draw, Latent, Probe
 from generators.dcgan import generator as dcgan
 from generators.gan import Gan
@@ -24,7 +27,7 @@ def small_dcgan() -> nn.Module:
     """A DCGAN of 16 pixels with statistics of its own and images that are not flat."""
     torch.manual_seed(3)
     module = dcgan(**SMALL)
-    for _ in range(30):
+    for _ in range(10):
         module(torch.randn(64, 4, 1, 1))
     with torch.no_grad():
         list(module.parameters())[-1].mul_(30)
@@ -146,3 +149,22 @@ def by_hand(module: nn.Module, seeds: Sequence[int], shape: tuple[int, ...]) -> 
     with torch.no_grad():
         image = module.eval()(z).double().numpy()
     return np.rint((np.clip(image, -1, 1) + 1) * 127.5).astype(np.uint8).transpose(0, 2, 3, 1)
+
+
+class Payload:
+    """A pickle of it creates the marker when it is loaded."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Callable[[str, int], None], tuple[str, int]]:
+        return (os.mkdir, (str(self.marker), 0o700))
+
+
+def refused(path: Path, marker: Path, message: str, **params: Any) -> None:
+    """Opening this file gives one line that names it, and no payload of it runs."""
+    with pytest.raises(InputError, match=message) as caught:
+        drawn(requests(SEEDS), **params)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not marker.exists()
