@@ -28,6 +28,8 @@ class Latents(ProbeSuite):
     @model_validator(mode="after")
     def _classes_differ(self) -> Self:
         names = list(self._names().values())
+        if len(names) != len(self.classes):
+            raise ValueError("classes: a label stands there twice")
         for label, name in self._names().items():
             if label < 0:
                 raise ValueError(f"classes: {label} is no class; labels count from 0")
@@ -35,8 +37,6 @@ class Latents(ProbeSuite):
                 raise ValueError(f"classes: the name of class {label} is {fault_of(name) or 'empty'}")
             if names.count(name) > 1:
                 raise ValueError(f"classes: two classes are named {name!r}; their images could not be told apart")
-        if len(names) != len(self.classes):
-            raise ValueError("classes: a label stands there twice")
         return self
 
     def _names(self) -> dict[int, str]:

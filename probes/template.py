@@ -44,8 +44,8 @@ class Level:
     """Further axes whose level follows from this one, such as the sector of an occupation."""
     always: bool = False
     """A reference row: asked whatever else is chosen, and not counted by a limit."""
-    pair: str = ""
-    """In a factor of arms: only levels of the same pair share seeds (two opposites, say); empty: all of them do."""
+    pair: str | None = ""
+    """In a factor of arms: levels of the same pair share seeds (two opposites, say); None: it stands alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +102,13 @@ def _probe(grid: Grid, cell: tuple[Level, ...], template: Template) -> Probe:
 
 
 def _pair(grid: Grid, cell: tuple[Level, ...], template: Template) -> str:
-    """What the arms of one counterfactual have in common; empty where the grid has no arms."""
-    if not any(factor.arms for factor in grid.factors):
+    """What the arms of one counterfactual have in common; empty where the grid has no arms or a level stands alone."""
+    arms = [(factor, level) for factor, level in zip(grid.factors, cell, strict=True) if factor.arms]
+    if not arms or any(level.pair is None for _, level in arms):
         return ""
-    fixed = [
-        f"{factor.name}={level.pair if factor.arms else level.name}"
-        for factor, level in zip(grid.factors, cell, strict=True)
-        if level.pair or not factor.arms
-    ]
-    return "/".join([grid.suite, *fixed, f"template={template.name}"])
+    fixed = {factor.name: level.name for factor, level in zip(grid.factors, cell, strict=True) if not factor.arms}
+    common = fixed | {factor.name: level.pair for factor, level in arms if level.pair} | {"template": template.name}
+    return "/".join([grid.suite, *(f"{name}={level}" for name, level in common.items())])
 
 
 def _check_levels(suite: str, factor: Factor) -> None:

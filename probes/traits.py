@@ -71,12 +71,12 @@ class Traits(WordedSuite):
             for word, valence in zip(pair, ("positive", "negative"), strict=True)
         ]
         names = chosen("suite 'traits': trait", self.traits, [level.name for level in levels])
-        bare = Level(NONE, "person", _axes(NONE, "neutral"), always=True, pair=NONE)
-        neutral = (_level(word, NONE, "neutral", word, always=True) for word in words.neutral)
+        bare = Level(NONE, "person", _axes(NONE, "neutral"), always=True, pair=None)
+        neutral = (_level(word, NONE, "neutral", None, always=True) for word in words.neutral)
         return (bare, *neutral, *(level for level in levels if level.name in names))
 
 
-def _level(word: str, dimension: str, valence: str, pair: str, *, always: bool = False) -> Level:
+def _level(word: str, dimension: str, valence: str, pair: str | None, *, always: bool = False) -> Level:
     return Level(word, f"{word} person", _axes(dimension, valence), always=always, pair=pair)
 
 
