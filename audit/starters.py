@@ -27,7 +27,7 @@ DEMO_SPEC: dict[str, Any] = {
         },
     ],
     "probes": [{"use": "latents", "params": {"count": 512}}],
-    "scorers": [{"use": "pixels"}, {"use": "features"}, {"use": "faces"}, {"use": "attributes"}],
+    "scorers": [{"use": "pixels"}, {"use": "features", "params": {"pack": "efficientnet-lite0"}}, {"use": "faces"}, {"use": "attributes"}],
     "metrics": [
         {"use": "fidelity", "params": {"reference": "dcgan-blurred", "floor": True}},
         {"use": "representation", "name": "gender", "params": {"column": "attributes.perceived_gender"}},
@@ -46,9 +46,9 @@ DEMO_SPEC: dict[str, Any] = {
             "note": "Fails by design: the comparison is with a copy that the demo blurred, a known-worse generator.",
         },
         {
-            "metric": "gender.share",
-            "where": {"label": "feminine"},
-            "at_most": 0.5,
+            "metric": "age.share",
+            "where": {"label": "50 and over"},
+            "at_least": 0.05,
             "note": "Inconclusive by design: the limit lies inside the interval, and 512 images cannot tell on which side.",
         },
     ],
@@ -118,7 +118,8 @@ probes:
 
 scorers:
   - use: pixels
-  - use: features                   # imgaudit weights pull efficientnet-lite0
+  - use: features
+    params: {pack: efficientnet-lite0}   # imgaudit weights pull efficientnet-lite0
 
 metrics:
   - use: fidelity
