@@ -61,7 +61,7 @@ def read(folder: Path, file: str) -> OnDisk | Failed:
             return Failed(reason=f"{name}: not a regular file")  # a pipe would be waited for without end
         if found.st_size > MAX_BYTES:
             return Failed(reason=f"{name}: {found.st_size} bytes; an image file of at most {MAX_BYTES} bytes is read")
-        return OnDisk(path, path.read_bytes())
+        return OnDisk(path.absolute(), path.read_bytes())
     except OSError as error:
         return Failed(reason=f"{name}: cannot be read ({error.strerror})")
 
