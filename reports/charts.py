@@ -1,0 +1,71 @@
+"""Panels as pictures: what can be drawn, what had to be left out, and the SVG.
+
+A chart never carries its meaning by colour alone: values are printed beside the marks, lines differ in dashes and
+markers, cells without data are outlined.
+"""
+
+from audit.panels import Bars, Curve, Heatmap, Intervals, Line
+from reports.curves import MOST_LINES, draw_curve
+from reports.heatmaps import MOST_COLUMNS, MOST_LEVELS, draw_heatmap
+from reports.rows import MOST_ROWS, draw_bars, draw_intervals
+from reports.wording import clean, clip
+
+__all__ = ["Chart", "draw", "fault", "left_out"]
+
+Chart = Bars | Intervals | Curve | Heatmap
+
+
+def draw(panel: Chart, name: str) -> str:
+    """The panel as inline SVG; ``name`` begins every id in it. Empty where ``fault`` says why there is no picture."""
+    if fault(panel):
+        return ""
+    match panel:
+        case Bars():
+            sheet = draw_bars(panel)
+        case Intervals():
+            sheet = draw_intervals(panel)
+        case Curve():
+            sheet = draw_curve(panel)
+        case Heatmap():
+            sheet = draw_heatmap(panel)
+    return sheet.svg(name, clip(clean(panel.title), 200), clip(clean(panel.summary), 1000))
+
+
+def fault(panel: Chart) -> str:
+    """Why the panel cannot be drawn, in words; empty where it can."""
+    match panel:
+        case Bars():
+            size, fits = len(panel.labels), len(panel.labels) == len(panel.values)
+        case Intervals():
+            size, fits = len(panel.rows), True
+        case Curve():
+            size, fits = sum(len(line.x) for line in panel.lines), all(map(_complete, panel.lines))
+        case Heatmap():
+            size = len(panel.rows) * len(panel.columns)
+            fits = len(panel.values) == len(panel.rows) and {len(row) for row in panel.values} <= {len(panel.columns)}
+    if not fits:
+        return "This chart is not drawn: its labels and values differ in number."
+    return "" if size else "There is nothing to draw: the panel holds no values."
+
+
+def left_out(panel: Chart) -> str:
+    """What the picture leaves out, in words; empty where it shows everything."""
+    match panel:
+        case Bars():
+            return _beyond(len(panel.labels), MOST_ROWS, "rows")
+        case Intervals():
+            return _beyond(len(panel.rows), MOST_ROWS, "rows")
+        case Curve():
+            return _beyond(len(panel.lines), MOST_LINES, "lines")
+        case Heatmap():
+            parts = (_beyond(len(panel.rows), MOST_LEVELS, "rows"), _beyond(len(panel.columns), MOST_COLUMNS, "columns"))
+            return " ".join(part for part in parts if part)
+
+
+def _beyond(size: int, most: int, things: str) -> str:
+    return f"The picture shows the first {most} of {size:,} {things}." if size > most else ""
+
+
+def _complete(line: Line) -> bool:
+    bands = {len(line.low), len(line.high)}
+    return len(line.x) == len(line.y) and bands in ({0}, {len(line.x)})

@@ -1,0 +1,120 @@
+"""The report that people read: one self-contained HTML file that asks no network and needs no JavaScript."""
+
+import itertools
+from typing import ClassVar, Literal
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from pydantic import Field
+
+from audit.component import Audited, Report
+from audit.records import Finding, Verdict
+from reports.groups import families, targets, where_words
+from reports.pictures import Sketchbook
+from reports.sections import cost_chart, cost_rows, lost, provenance
+from reports.strips import verdict_strip
+from reports.summary import audited_generators, summarise, title_of
+from reports.thumbnails import Album
+from reports.verdicts import WORDS, overall, ranked
+from reports.wording import clean, clip, count, interval, mark, quantity, width
+
+__all__ = ["Html"]
+
+BETTER = {"higher": "higher is better", "lower": "lower is better", "none": "neither high nor low is better in itself"}
+
+
+MOST_OPEN = 16
+"""Cards that show their charts and images at once; on a page of more, each opens them on demand."""
+
+
+class Html(Report):
+    """One file for a release manager, a reviewer and a policy board: verdict first, then the evidence for it.
+
+    Everything is inside the file: styles, charts as SVG, small copies of images. A policy in its head forbids scripts
+    and every request. All text is escaped and shown without characters that hide or reorder it. Long runs stay
+    readable: many cells of one quantity become one table and one chart, and the page says what it leaves out.
+    """
+
+    filename: ClassVar[str] = "report.html"
+
+    blur: Literal["faces", "all", "none"] = "faces"
+    """``faces``: the boxes that a face detector found are blurred, and an image in which none was found, or at which no
+    detector looked, is blurred as a whole, since detectors miss faces. ``all``: every image is blurred as a whole.
+    ``none``: no image is blurred; for images that show no people. The sharp image is only ever a link into the run."""
+
+    thumbnails: int = Field(default=12, ge=0, le=60)
+    """Images shown in one gallery, at most."""
+
+    title: str = ""
+    """Heading of the page; the name of the spec where it is empty."""
+
+    def render(self, audited: Audited) -> bytes:
+        """The whole page, UTF-8."""
+        album = Album(audited, self.blur, self.thumbnails)
+        book = Sketchbook(album)
+        units = {finding.key: finding.unit for finding in audited.findings}
+        grouped = families(audited.findings, audited.verdicts, book)
+        cards = sum(len(quantity.cards) for family in grouped for quantity in family.quantities)
+        missing, more_missing = lost(audited.findings)
+        costs = cost_chart(audited.manifest.costs)
+        sources = provenance(audited.manifest)
+        page = (
+            _environment()
+            .get_template("report.html")
+            .render(
+                title=self.title or title_of(audited),
+                manifest=audited.manifest,
+                generators=audited_generators(audited.findings),
+                overall=overall(audited.verdicts),
+                verdicts=[
+                    (verdict, verdict_strip(verdict, units.get(verdict.finding, "")))
+                    for verdict in ranked(audited.verdicts)
+                ],
+                units=units,
+                titles={finding.key: finding.title for finding in audited.findings},
+                targets=targets(grouped, audited.findings),
+                summary=summarise(audited),
+                families=grouped,
+                dense=cards > MOST_OPEN,
+                provenance=sources,
+                spec=escape(sources.spec),
+                costs=cost_rows(audited.manifest.costs),
+                cost_figure=book.figure(costs) if costs else None,
+                missing=missing,
+                more_missing=more_missing,
+                blur=self.blur,
+                serial=itertools.count(1).__next__,
+            )
+        )
+        return page.encode("utf-8")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.filters.update(
+        clip=lambda text, length: clip(clean(text), length),
+        quantity=quantity,
+        estimate=_estimate,
+        interval=interval,
+        mark=mark,
+        where=where_words,
+        count=count,
+    )
+    environment.globals.update(words=WORDS, better=BETTER)
+    return environment
+
+
+def _shown(value: object) -> object:
+    """Every text that the page shows passes here, before it is escaped; markup of our own does not."""
+    return clip(clean(value)) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _estimate(subject: Finding | Verdict, unit: str) -> str:
+    return "no estimate" if subject.estimate is None else quantity(subject.estimate, unit, width(subject))

@@ -1,0 +1,79 @@
+"""Gates as test cases, for the test tab of a CI system."""
+
+from collections import Counter
+from typing import ClassVar, Literal
+from xml.etree import ElementTree
+
+from audit.component import Audited, Report
+from audit.records import Verdict
+from reports.summary import title_of
+from reports.verdicts import ranked
+from reports.wording import clean, clip, interval, quantity
+
+__all__ = ["JUnit"]
+
+DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+KINDS = {"fail": "failure", "invalid": "error"}
+
+
+class JUnit(Report):
+    """One test case a gate: a failed gate is a failure, one that could not be judged an error.
+
+    An inconclusive gate is a failure too, of type ``inconclusive``: the command line ends with a code other than 0 on
+    it, and a build that is red should not show a green list of tests. ``inconclusive: skipped`` shows it as skipped.
+    """
+
+    filename: ClassVar[str] = "junit.xml"
+
+    inconclusive: Literal["failure", "skipped"] = "failure"
+
+    def render(self, audited: Audited) -> bytes:
+        """The whole file: XML 1.0, UTF-8, without characters that XML forbids."""
+        cases = [self._case(verdict, audited) for verdict in ranked(audited.verdicts)]
+        kinds = Counter(child.tag for case in cases for child in case if child.tag != "system-out")
+        totals = {
+            "tests": str(len(cases)),
+            "failures": str(kinds["failure"]),
+            "errors": str(kinds["error"]),
+            "skipped": str(kinds["skipped"]),
+        }
+        root = ElementTree.Element("testsuites", {"name": "imgaudit", **totals})
+        suite = ElementTree.SubElement(root, "testsuite", {"name": title_of(audited), "time": _seconds(audited), **totals})
+        suite.extend(cases)
+        ElementTree.indent(root)
+        return DECLARATION + ElementTree.tostring(root, encoding="unicode").encode("utf-8") + b"\n"
+
+    def _case(self, verdict: Verdict, audited: Audited) -> ElementTree.Element:
+        unit = next((finding.unit for finding in audited.findings if finding.key == verdict.finding), "")
+        group = verdict.finding.partition("[")[0] or "no finding"
+        case = ElementTree.Element(
+            "testcase", {"classname": f"imgaudit.{_safe(group, 120)}", "name": _safe(verdict.gate, 300)}
+        )
+        if verdict.outcome != "pass":
+            kind = KINDS.get(verdict.outcome, self.inconclusive)
+            attributes = {"message": _safe(verdict.reason, 600)} | ({} if kind == "skipped" else {"type": verdict.outcome})
+            ElementTree.SubElement(case, kind, attributes).text = _details(verdict, unit)
+        else:
+            ElementTree.SubElement(case, "system-out").text = _details(verdict, unit)
+        return case
+
+
+def _safe(text: str, length: int) -> str:
+    return clip(clean(text), length)
+
+
+def _seconds(audited: Audited) -> str:
+    return f"{sum(cost.seconds for cost in audited.manifest.costs):.3f}"
+
+
+def _details(verdict: Verdict, unit: str) -> str:
+    facts = {
+        "outcome": verdict.outcome,
+        "finding": _safe(verdict.finding, 400),
+        "estimate": "" if verdict.estimate is None else quantity(verdict.estimate, unit),
+        "interval": interval(verdict.interval, unit),
+        "limit": "" if verdict.limit is None else quantity(verdict.limit, unit),
+        "reason": _safe(verdict.reason, 600),
+        "what would decide it": _safe(verdict.decides, 600),
+    }
+    return "\n".join(f"{name}: {fact}" for name, fact in facts.items() if fact)

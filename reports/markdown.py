@@ -1,0 +1,116 @@
+"""A summary for a pull request: the verdicts, what moved, what stands out. Short, and safe to post."""
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import Field
+
+from audit.component import Audited, Report
+from audit.records import Finding, Verdict
+from reports.summary import audited_generators, stands_out, title_of
+from reports.verdicts import WORDS, overall, ranked
+from reports.wording import clean, clip, count, interval, listed, mark, quantity, width
+
+__all__ = ["Markdown", "escape"]
+
+ICONS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "invalid": "⚠️", "none": "▫️"}
+ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+MARKUP = frozenset("\\`*_[]#!|~$")
+BREAK = "\u200b"
+NAMES = re.compile(r"[@#!~%&$:](?=[\w/])|(?<=www)\.", re.IGNORECASE)
+"""What begins the name of a person, an issue, a label, a snippet, an emoji or an address on some forge."""
+
+
+def escape(text: str, length: int = 200) -> str:
+    """Text that shows as itself in a table of GitHub or GitLab: no markup, HTML, mention, reference or link.
+
+    A zero-width space, which nobody sees, keeps a forge from reading a name or an address.
+
+    >>> escape("a|b <i> @team")
+    'a\\\\|b &lt;i&gt; @\\u200bteam'
+    """
+    broken = NAMES.sub(rf"\g<0>{BREAK}", clip(clean(text), length))
+    return "".join(ENTITIES.get(char) or (f"\\{char}" if char in MARKUP else char) for char in broken)
+
+
+class Markdown(Report):
+    """A comment for a pull request: a table of verdicts, what moved against a baseline, what stands out."""
+
+    filename: ClassVar[str] = "summary.md"
+
+    rows: int = Field(default=10, ge=1, le=100)
+    """Rows of each table, at most."""
+
+    def render(self, audited: Audited) -> bytes:
+        """The whole summary, UTF-8."""
+        conclusion = overall(audited.verdicts)
+        parts = [
+            f"## {ICONS[conclusion.tone]} {conclusion.headline}: {escape(title_of(audited))}",
+            _what(audited),
+            self._verdicts(audited),
+            self._findings(
+                "What moved against its baseline", [f for f in audited.findings if f.baseline and stands_out(f)]
+            ),
+            self._findings("What stands out", [f for f in audited.findings if not f.baseline and stands_out(f)]),
+            _missing(audited),
+            "<sub>Perceived attributes of depicted, fictitious persons; not identity. Evidence for a rule, not proof of "
+            "compliance. The full report is report.html of the run.</sub>",
+        ]
+        return ("\n\n".join(part for part in parts if part) + "\n").encode("utf-8")
+
+    def _verdicts(self, audited: Audited) -> str:
+        units = {finding.key: finding.unit for finding in audited.findings}
+        rows = [_verdict_row(verdict, units.get(verdict.finding, "")) for verdict in ranked(audited.verdicts)]
+        return self._table(("Verdict", "Gate", "Estimate", "Interval", "Limit", "What would decide it"), rows)
+
+    def _findings(self, title: str, findings: list[Finding]) -> str:
+        rows = [
+            (
+                escape(finding.key, 140),
+                escape(_estimate(finding, finding.unit)),
+                escape(interval(finding.interval, finding.unit)),
+                "" if finding.expected is None else escape(mark(finding.expected, finding.unit)),
+                f"{finding.n:,}",
+            )
+            for finding in findings
+        ]
+        table = self._table(("Finding", "Estimate", "Interval", "Expected", "n"), rows)
+        return f"### {title}\n\n{table}" if table else ""
+
+    def _table(self, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+        if not rows:
+            return ""
+        lines = [columns, ("---",) * len(columns), *rows[: self.rows]]
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        more = len(rows) - self.rows
+        return table + (f"\n\n{count(more, 'more row')} in the full report." if more > 0 else "")
+
+
+def _what(audited: Audited) -> str:
+    names = listed([escape(name, 60) for name in audited_generators(audited.findings)])
+    drawn = sum(audited.manifest.counts.values())
+    about = f" of {names}" if names else ""
+    return f"{count(len(audited.findings), 'finding')}{about} from {count(drawn, 'draw')}."
+
+
+def _verdict_row(verdict: Verdict, unit: str) -> tuple[str, ...]:
+    return (
+        f"{ICONS[verdict.outcome]} {WORDS[verdict.outcome].lower()}",
+        escape(verdict.gate),
+        "" if verdict.estimate is None else escape(_estimate(verdict, unit)),
+        escape(interval(verdict.interval, unit)),
+        "" if verdict.limit is None else escape(mark(verdict.limit, unit)),
+        escape(verdict.decides or (verdict.reason if verdict.outcome == "invalid" else "")),
+    )
+
+
+def _estimate(subject: Finding | Verdict, unit: str) -> str:
+    return "" if subject.estimate is None else quantity(subject.estimate, unit, width(subject))
+
+
+def _missing(audited: Audited) -> str:
+    counts = {name: times for name, times in sorted(audited.manifest.counts.items()) if name != "made" and times}
+    if not counts:
+        return ""
+    return "Draws without an image: " + listed([f"{times:,} {escape(name, 40)}" for name, times in counts.items()]) + "."

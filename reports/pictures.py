@@ -1,0 +1,120 @@
+"""The panels of a page as charts, tables and galleries, within limits for the whole file."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from audit.panels import Bars, Curve, Gallery, Heatmap, Intervals, Panel, Table
+from reports.charts import Chart, draw, fault, left_out
+from reports.thumbnails import Album, Page
+from reports.wording import count, quantity
+
+__all__ = ["Figure", "Sheets", "Sketchbook"]
+
+MOST_CHARTS = 120
+"""Charts in one file: about a megabyte, and some seconds of drawing."""
+
+MOST_TABLE_ROWS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Sheets:
+    """A table as the page shows it."""
+
+    title: str
+    summary: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left_out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart as the page shows it, with the numbers behind it."""
+
+    title: str
+    summary: str
+    svg: str
+    """Inline SVG; empty where ``note`` says why there is none."""
+    note: str
+    numbers: Sheets
+
+
+class Sketchbook:
+    """Turns panels into what the page shows; counts charts, so that a long run stays a readable file."""
+
+    def __init__(self, album: Album) -> None:
+        self._album = album
+        self._charts = 0
+
+    def figures(self, panels: Iterable[Panel]) -> list[Figure]:
+        """The charts among the panels."""
+        return [self.figure(panel) for panel in panels if isinstance(panel, Chart)]
+
+    def figure(self, panel: Chart) -> Figure:
+        """One chart; only its numbers once the file holds all the charts that it may."""
+        note = fault(panel)
+        if not note and self._charts >= MOST_CHARTS:
+            note = f"Not drawn: this file holds {MOST_CHARTS} charts at most. The numbers are below and in findings.json."
+        svg = ""
+        if not note:
+            self._charts += 1
+            svg, note = draw(panel, f"chart-{self._charts}"), left_out(panel)
+        return Figure(panel.title, panel.summary, svg, note, _numbers(panel))
+
+    def tables(self, panels: Iterable[Panel]) -> list[Sheets]:
+        """The tables among the panels."""
+        return [_cut(p.title, p.summary, p.columns, p.rows) for p in panels if isinstance(p, Table)]
+
+    def galleries(self, panels: Iterable[Panel], evidence: tuple[str, ...]) -> list[Page]:
+        """The galleries among the panels, and one of the images behind the number that are in none of them."""
+        found = [panel for panel in panels if isinstance(panel, Gallery)]
+        pages = [self._album.page(g.title, g.summary, _captioned(g)) for g in found]
+        rest = [image for image in evidence if not any(image in gallery.images for gallery in found)]
+        if rest:
+            pages.append(self._album.page("Images behind the number", "", [(image, "") for image in rest]))
+        return [page for page in pages if page.images or page.left_out]
+
+
+def _captioned(gallery: Gallery) -> list[tuple[str, str]]:
+    captions = list(gallery.captions) + [""] * len(gallery.images)
+    return list(zip(gallery.images, captions, strict=False))
+
+
+def _cut(title: str, summary: str, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Sheets:
+    shown = rows[:MOST_TABLE_ROWS]
+    note = (
+        f"{len(shown)} of {count(len(rows), 'row')} are shown; all are in findings.json." if len(rows) > len(shown) else ""
+    )
+    return Sheets(title, summary, columns, shown, note)
+
+
+def _numbers(panel: Chart) -> Sheets:
+    """What the chart shows, as a table for those who cannot see it or want the figures."""
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    match panel:
+        case Bars():
+            columns = ("", panel.unit or "value")
+            rows = [(label, quantity(value, panel.unit)) for label, value in zip(panel.labels, panel.values, strict=False)]
+        case Intervals():
+            columns = ("", "estimate", "low", "high", "n")
+            rows = [
+                (
+                    row.label,
+                    *(quantity(value, panel.unit, row.high - row.low) for value in (row.estimate, row.low, row.high)),
+                    str(row.n),
+                )
+                for row in panel.rows
+            ]
+        case Curve():
+            columns = ("line", panel.x_label, panel.y_label)
+            rows = [
+                (line.label, quantity(x), quantity(y)) for line in panel.lines for x, y in zip(line.x, line.y, strict=False)
+            ]
+        case Heatmap():
+            columns = ("", *panel.columns)
+            rows = [
+                (row, *("no data" if value is None else quantity(value, panel.unit) for value in values))
+                for row, values in zip(panel.rows, panel.values, strict=False)
+            ]
+    return _cut(panel.title, panel.summary, columns, tuple(rows))

@@ -1,0 +1,163 @@
+"""Text and numbers as a reader sees them. Every string of a run may come from outside, so all pass ``clean``."""
+
+import math
+import unicodedata
+from collections.abc import Sequence
+
+from audit.records import Finding, Interval, Verdict
+
+__all__ = [
+    "clean",
+    "clip",
+    "count",
+    "fit",
+    "interval",
+    "is_share",
+    "listed",
+    "mark",
+    "number",
+    "quantity",
+    "tick_words",
+    "width",
+]
+
+SHARES = frozenset({"share", "proportion", "fraction", "rate"})
+"""Units whose values lie in 0..1 and are shown as percentages."""
+
+LONGEST = 2000
+"""Characters of one value that a report shows; prompts may have ten thousand."""
+
+FIXED_DECIMALS = 6
+MINUS = "−"
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+INVISIBLE = frozenset("\u200b\u200e\u200f\u2028\u2029\u2060\ufeff")
+"""Marks that hide or reorder text. The joiners U+200C and U+200D stay: some scripts and emoji need them."""
+
+
+def clean(text: str) -> str:
+    """Text that cannot reorder, hide or break what stands around it.
+
+    White space becomes single spaces, control characters become their visible pictures, and direction overrides,
+    invisible marks, lone surrogates and non-characters are spelt out as ``[U+202E]``.
+
+    >>> clean("a\\x00b\\u202ec\\n d")
+    'a␀b[U+202E]c d'
+    """
+    return " ".join(word for word in "".join(map(_visible, text)).split(" ") if word)
+
+
+def _visible(char: str) -> str:
+    code = ord(char)
+    if char in "\t\n\r\v\f":
+        return " "
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "␡"
+    category = unicodedata.category(char)
+    bidirectional = 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069
+    broken = category in ("Cc", "Cs") or code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+    return f"[U+{code:04X}]" if bidirectional or broken or char in INVISIBLE else char
+
+
+def clip(text: str, length: int = LONGEST) -> str:
+    """At most ``length`` characters, the last of them an ellipsis where something was cut."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def fit(text: str, width: float, size: float = 12.0) -> str:
+    """Clip text to about ``width`` pixels at a font size; wide characters count twice."""
+    used = 0.0
+    for position, char in enumerate(text):
+        used += size * (1.0 if unicodedata.east_asian_width(char) in "WF" else 0.54)
+        if used > width:
+            return text[: max(position - 1, 0)].rstrip() + "…"
+    return text
+
+
+def is_share(unit: str) -> bool:
+    """Whether values of this unit are shown as percentages."""
+    return unit in SHARES
+
+
+def _spread_decimals(spread: float) -> int:
+    """Decimals that show two digits of a spread, so that an estimate claims no more than its interval does."""
+    return max(0, 1 - math.floor(math.log10(spread))) if spread > 0 else 3
+
+
+def _ratio_decimals(value: float) -> int:
+    """Decimals that show three digits of a value; none of a whole number."""
+    return 0 if value == round(value) else max(0, 2 - math.floor(math.log10(abs(value))))
+
+
+def number(value: float, decimals: int | None = None) -> str:
+    """A number with a true minus sign, grouped thousands, and powers of ten where it is very large or small.
+
+    >>> number(-0.03214, 4), number(64.0), number(3.2e-9)
+    ('−0.0321', '64', '3.20 × 10⁻⁹')
+    """
+    places = _ratio_decimals(value) if decimals is None else decimals
+    if value and (places > FIXED_DECIMALS or abs(value) >= 1e9):
+        mantissa, exponent = f"{value:.2e}".split("e")
+        return f"{mantissa} × 10{str(int(exponent)).translate(SUPERSCRIPT)}".replace("-", MINUS)
+    text = f"{value:,.{min(places, FIXED_DECIMALS)}f}"
+    if not text.strip("-0.,"):
+        text = text.lstrip("-")
+    return text.replace("-", MINUS)
+
+
+def quantity(value: float, unit: str = "", spread: float | None = None) -> str:
+    """A number with its unit; shares as percentages. ``spread`` is the width of its interval and sets the decimals.
+
+    >>> quantity(0.6312, "share", 0.1), quantity(3.5, "px")
+    ('63\\xa0%', '3.50\\xa0px')
+    """
+    if is_share(unit):
+        percents = 1 if spread is None else min(_spread_decimals(100 * spread), 2)
+        return f"{number(100 * value, percents)}\u00a0%"
+    places = None if spread is None or spread <= 0 else _spread_decimals(spread)
+    shown = clip(clean(unit), 40)
+    return number(value, places) + (f"\u00a0{shown}" if shown else "")
+
+
+def mark(value: float, unit: str = "") -> str:
+    """A limit or another exact value: without the zeros that would claim precision.
+
+    >>> mark(0.005), mark(0.5, "share")
+    ('0.005', '50\\xa0%')
+    """
+    shown, separator, rest = quantity(value, unit).partition("\u00a0")
+    return (shown.rstrip("0").rstrip(".") if "." in shown and "×" not in rest else shown) + separator + rest
+
+
+def tick_words(ticks: Sequence[float], unit: str = "") -> list[str]:
+    """Labels for the ticks of an axis, with as many decimals as their distance needs; shares as percentages."""
+    factor, sign = (100, "\u00a0%") if is_share(unit) else (1, "")
+    step = factor * (ticks[1] - ticks[0] if len(ticks) > 1 else abs(ticks[0]) if ticks else 1.0)
+    places = next((d for d in range(FIXED_DECIMALS) if abs(round(step, d) - step) < step / 1000), None)
+    return [number(factor * tick, places) + sign for tick in ticks]
+
+
+def interval(ends: Interval | None, unit: str = "") -> str:
+    """``58 % to 68 %``; empty where there is none."""
+    if ends is None:
+        return ""
+    spread = ends.high - ends.low
+    return f"{quantity(ends.low, unit, spread)} to {quantity(ends.high, unit, spread)}"
+
+
+def width(subject: Finding | Verdict) -> float | None:
+    """Width of the interval; None where there is none."""
+    return None if subject.interval is None else subject.interval.high - subject.interval.low
+
+
+def count(n: int, thing: str, things: str = "") -> str:
+    """``1 gate``, ``3 gates``."""
+    return f"{n:,} {thing if n == 1 else things or thing + 's'}"
+
+
+def listed(items: list[str], most: int = 4) -> str:
+    """``a, b and c``; ``a, b and 7 more`` beyond ``most``."""
+    if len(items) > most:
+        items = [*items[: most - 1], f"{len(items) - most + 1} more"]
+    return " and ".join([*([", ".join(items[:-1])] if len(items) > 1 else []), *items[-1:]])
