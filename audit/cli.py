@@ -7,18 +7,16 @@ import json
 import shlex
 import sys
 import traceback
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import click
 
 from audit import __version__
-from audit.catalog import KINDS, Kind, load, names
+from audit.cli_catalog import init, list_plugins
 from audit.cli_weights import weights
 from audit.compare import compare
-from audit.component import ProbeSuite
 from audit.environment import best_device
 from audit.errors import AuditError, InputError
 from audit.gate import exit_code
@@ -27,14 +25,12 @@ from audit.records import RunManifest, Verdict
 from audit.results import export, load_results, read_results, read_verdicts
 from audit.run import judge_run, render, run_audit
 from audit.spec import AuditSpec, Use, load_spec, parse_spec
-from audit.starters import DEMO_PACKS, DEMO_SPEC, STARTERS
+from audit.starters import DEMO_PACKS, DEMO_SPEC
 from audit.store import RunStore
 from audit.summary import summarise
 from audit.terminal import Bars, start_logging, table, verdict_table
 from audit.weights import missing, pull
 
-P = ParamSpec("P")
-R = TypeVar("R")
 STOPPED = 130
 
 SETS = click.option("--set", "changes", multiple=True, metavar="A.B=C", help="Override a field of the spec.")
@@ -54,7 +50,8 @@ def cli(verbose: bool) -> None:
     start_logging(verbose=verbose)
 
 
-cli.add_command(weights)
+for command in (weights, list_plugins, init):
+    cli.add_command(command)
 
 
 def _device(name: str) -> str:
@@ -238,47 +235,6 @@ def export_baseline(run: str, out: Path | None) -> int:
     return 0
 
 
-@cli.command(name="list")
-@click.argument("kind", required=False, type=click.Choice(list(KINDS)))
-@JSON
-def list_plugins(kind: Kind | None, as_json: bool) -> int:
-    """Plugins that are installed; of probe suites also size and licence."""
-    rows = [_described(each, name) for each in ([kind] if kind else KINDS) for name in names(each)]
-    if as_json:
-        _say(rows)
-        return 0
-    for each in [kind] if kind else list(KINDS):
-        shown = [row for row in rows if row["kind"] == each]
-        columns = tuple(key for key in shown[0] if key != "kind") if shown else ()
-        table(each, columns, [tuple(row[column] for column in columns) for row in shown])
-    return 0
-
-
-def _described(kind: Kind, name: str) -> dict[str, str]:
-    row = {"kind": kind, "name": name}
-    suite = {"probes": "", "licence": ""} if kind == "probes" else {}
-    try:
-        plugin = load(kind, name)
-    except AuditError as error:
-        return {**row, **suite, "what": f"not usable: {error}"}
-    if issubclass(plugin, ProbeSuite):
-        needs = [field for field, info in plugin.model_fields.items() if info.is_required()]
-        suite = {"probes": f"needs {', '.join(needs)}" if needs else str(len(plugin().probes())), "licence": plugin.licence}
-    return {**row, **suite, "what": (plugin.__doc__ or "").strip().partition("\n")[0]}
-
-
-@cli.command()
-@click.argument("path", type=click.Path(path_type=Path), default=Path("audit.yaml"))
-@click.option("--kind", type=click.Choice(list(STARTERS)), default="diffusion", show_default=True)
-def init(path: Path, kind: str) -> int:
-    """Write a commented spec to start from; an existing file is kept."""
-    if path.exists():
-        raise InputError(f"{path}: is there already; choose another name")
-    path.write_text(STARTERS[kind], encoding="utf-8")
-    click.echo(f"{path}: edit it, then `imgaudit plan {shlex.quote(str(path))}`")
-    return 0
-
-
 @cli.command()
 @FOLDER
 @DEVICE
@@ -294,41 +250,30 @@ def demo(runs: str, device: str, changes: tuple[str, ...], as_json: bool) -> int
     return 0
 
 
-def resume_hint() -> str:
-    """The command that goes on where this one was stopped."""
-    return shlex.join(["imgaudit", *sys.argv[1:]])
+def call(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and give its exit code.
 
-
-def guarded(work: Callable[P, int]) -> Callable[P, int]:
-    """Errors that a user is meant to read become one message and their exit code; never 1, which means `fail`."""
-
-    @wraps(work)
-    def call(*args: P.args, **kwargs: P.kwargs) -> int:
-        try:
-            return work(*args, **kwargs)
-        except AuditError as error:
-            click.echo(f"error: {error}", err=True)
-            return error.exit_code
-        except (KeyboardInterrupt, click.Abort):
-            click.echo(f"stopped; everything finished so far is stored. To go on: {resume_hint()}", err=True)
-            return STOPPED
-        except click.ClickException as error:
-            error.show()
-            return error.exit_code
-        except Exception:  # a bug of ours: show it whole, and do not let it look like a verdict
-            traceback.print_exc()
-            click.echo("error: imgaudit itself failed; please report the lines above", err=True)
-            return 4
-
-    return call
-
-
-@guarded
-def _main() -> int:
-    code = cli.main(standalone_mode=False)
+    Errors that a user is meant to read become one message; no failure of ours is ever 1, which means the verdict `fail`.
+    """
+    try:
+        code = cli.main(arguments, prog_name="imgaudit", standalone_mode=False)
+    except AuditError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        again = shlex.join(["imgaudit", *(sys.argv[1:] if arguments is None else arguments)])
+        click.echo(f"stopped; everything finished so far is stored. To go on: {again}", err=True)
+        return STOPPED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except Exception:  # a bug of ours: show it whole, and do not let it look like a verdict
+        traceback.print_exc()
+        click.echo("error: imgaudit itself failed; please report the lines above", err=True)
+        return 4
     return code if isinstance(code, int) else 0
 
 
 def main() -> None:
     """Entry point of the ``imgaudit`` command."""
-    sys.exit(_main())
+    sys.exit(call())
