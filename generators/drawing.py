@@ -8,13 +8,16 @@ import torch
 from torch import Tensor
 
 from audit.component import Product, Request
-from audit.errors import GenerationError
 from generators.latents import Latents
 from generators.network import Network, Pull
-from generators.outputs import Range, assemble, check_range, check_shape
+from generators.outputs import Range, assemble, check_independence, check_range, check_shape
 
 __all__ = ["Drawing"]
 
+REMEDY = (
+    "fix its noise (StyleGAN: call_params {noise_mode: const}), export it in evaluation mode, or set `batch: 1`, where its "
+    "noise comes from each image's seed"
+)
 Pixels = tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]
 
 
@@ -61,7 +64,7 @@ class Drawing:
             if not self._checked and finite[0]:
                 others = torch.cat([z[:1], -z[1:]])
                 again, _ = self._pixels(network, others, labels, seed=requests[0].draw.seed + 1)
-                _check_independence(pixels[0], again[0], network.source)
+                check_independence(pixels[0], again[0], network.source, REMEDY)
                 self._checked = True
         return assemble(pixels, finite)
 
@@ -79,13 +82,3 @@ class Drawing:
         check_range(float(far), self._range, network.source)
         pixels = (unit.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
         return pixels.contiguous().cpu().numpy(), finite.cpu().numpy()
-
-
-def _check_independence(image: npt.NDArray[np.uint8], again: npt.NDArray[np.uint8], source: str) -> None:
-    apart = int(np.abs(image.astype(np.int16) - again.astype(np.int16)).max())
-    if apart > 1:
-        raise GenerationError(
-            f"{source}: the same z gives another image beside other neighbours (up to {apart} grey levels apart): the "
-            "network draws noise of its own, or normalises over the batch. Fix its noise (StyleGAN: call_params "
-            "{noise_mode: const}), export it in evaluation mode, or set `batch: 1`: noise then comes from each image's seed"
-        )

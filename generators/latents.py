@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from audit.component import Request
-from audit.errors import GenerationError, InputError
-from audit.records import ClassLabel, Latent
+from generators.conditions import asked_label
 
 __all__ = ["TRUNCATED_AT", "Latents"]
 
@@ -61,15 +60,10 @@ class Latents:
             yield z, torch.randint(max(self.classes, 1), (size,), generator=rng)
 
     def _label(self, request: Request, rng: torch.Generator) -> int:
-        condition = request.probe.condition
-        if isinstance(condition, ClassLabel):
-            if condition.label >= self.classes:
-                known = f"0..{self.classes - 1}" if self.classes else "none, since `classes` is 0"
-                raise InputError(f"{request.draw.generator}: class label {condition.label} was asked for; it has {known}")
-            return condition.label
-        if isinstance(condition, Latent):
+        label = asked_label(request, self.classes)
+        if label is None:
             return int(torch.randint(self.classes, (1,), generator=rng)) if self.classes else 0
-        raise GenerationError(f"{request.draw.generator}: draws latents and class labels, not {condition.type} conditions")
+        return label
 
 
 def _truncated(z: Tensor, rng: torch.Generator) -> Tensor:

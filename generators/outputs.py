@@ -7,7 +7,7 @@ from audit.component import Product
 from audit.errors import GenerationError
 from audit.records import Failed
 
-__all__ = ["Range", "assemble", "check_range", "check_shape", "products"]
+__all__ = ["Range", "assemble", "check_independence", "check_range", "check_shape", "products"]
 
 Range = tuple[float, float]
 """The two values that mean black and full brightness."""
@@ -49,6 +49,26 @@ def check_range(far_share: float, output_range: Range, source: str) -> None:
         raise GenerationError(
             f"{source}: {far_share:.0%} of the output lies far outside {output_range[0]:g}..{output_range[1]:g}; "
             "set `output_range` to the values that mean black and full brightness, for example [0, 255]"
+        )
+
+
+def check_independence(image: npt.NDArray[np.uint8], again: npt.NDArray[np.uint8], source: str, remedy: str) -> None:
+    """Refuse a network whose images depend on more than their own latent.
+
+    Args:
+        image: pixels of one latent.
+        again: pixels of the same latent, drawn beside other neighbours.
+        source: what to call the generator in the message.
+        remedy: what the user can do.
+
+    Raises:
+        GenerationError: they differ by more than one grey level somewhere, which is more than rounding does.
+    """
+    apart = int(np.abs(image.astype(np.int16) - again.astype(np.int16)).max())
+    if apart > 1:
+        raise GenerationError(
+            f"{source}: the same z gives another image beside other neighbours (up to {apart} grey levels apart): the "
+            f"network draws noise of its own, or normalises over the batch; {remedy}"
         )
 
 
