@@ -43,7 +43,8 @@ class Alignment(Metric):
             score = Scores(WEIGHT * np.maximum(cosine.value, 0.0), cosine.present, cosine.reason)
             yield from family(self._quantity(name, "clipscore", context), sample, score, cells)
             yield from family(self._quantity(name, "cosine", context), sample, cosine, cells)
-            cut = sample.numbers(f"{self.clip}.truncated")
+            value, present, reason = sample.labels(f"{self.clip}.truncated")
+            cut = Scores((value == "yes").astype(np.float64), present, reason)
             yield from family(self._truncated(name, context), sample, cut, cells)
 
     def _quantity(self, name: str, which: str, context: Context) -> Quantity:

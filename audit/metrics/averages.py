@@ -12,7 +12,7 @@ from audit.panels import Intervals, Panel, Span
 from audit.records import Finding, Interval
 from audit.stats.intervals import Estimate, cluster_mean, cluster_share
 
-__all__ = ["Quantity", "average", "family", "intervals", "panelled", "sentences"]
+__all__ = ["ONE_PROBE", "Quantity", "average", "family", "intervals", "panelled", "sentences"]
 
 EVIDENCE = 6
 MOST_ROWS = 24

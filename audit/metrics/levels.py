@@ -48,9 +48,9 @@ class Levels:
         kept = [cell for cell, there in zip(cells, enough, strict=True) if there]
         left_out = tuple(cell.level for cell, there in zip(cells, enough, strict=True) if not there)
         one_probe = any(sample.units(cell.mask & scores.present).one_probe for cell in kept)
-        arms = sample.arms(draws=one_probe)
         present = scores.present & _union(kept, len(sample))
-        names, member = np.unique(arms[present].astype(str), return_inverse=True)
+        units = sample.units(present, draws=one_probe)
+        names, member = np.unique(units.cluster.astype(str), return_inverse=True)
         totals, sizes = np.zeros((len(names), len(kept))), np.zeros((len(names), len(kept)))
         for k, cell in enumerate(kept):
             here = cell.mask[present]

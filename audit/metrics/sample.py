@@ -53,11 +53,9 @@ class Units:
     """What was sampled independently, draw by draw."""
 
     cluster: Strings
-    """(n,)"""
-    pair: Strings
-    """(n,) the unit's name in another run of the same probes and seeds."""
+    """(n,) name of each draw's unit: the same in another run of the same probes and seeds."""
     one_probe: bool
-    """All draws are of one probe, so each counts as a unit, and the result speaks of that probe only."""
+    """All draws are of one prompt (or pair), so each counts as a unit, and the result speaks of that prompt only."""
 
 
 @dataclass(frozen=True)
@@ -87,41 +85,28 @@ class Sample:
         return np.array([str(seed) for seed in self.table.column("seed")], dtype=object)
 
     @cached_property
-    def _draws(self) -> tuple[Strings, Strings]:
-        """(n,) names of draws, within this run and across runs."""
-        probes, index = self.table.probe_ids, self.table.column("index")
-        inside = [f"{probe}/{i}" for probe, i in zip(probes, index, strict=True)]
-        across = [f"{probe}/{seed}" for probe, seed in zip(probes, self.seeds, strict=True)]
-        return np.array(inside, dtype=object), np.array(across, dtype=object)
+    def _heads(self) -> Strings:
+        """(n,) counterfactual pair of each draw's probe, or the probe itself."""
+        probes = self.table.probe_ids
+        return np.array([self.table.probes[probe].pair or str(probe) for probe in probes], dtype=object)
 
     @cached_property
-    def _pairs(self) -> Strings:
-        probes, across = self.table.probe_ids, self._draws[1]
-        names = [a if self.table.probes[p].unit == "draw" else p for p, a in zip(probes, across, strict=True)]
-        return np.array(names, dtype=object)
+    def _units(self) -> tuple[Strings, Strings]:
+        """(n,) names of what was sampled independently: as the probes say, and with every draw on its own."""
+        draws = np.array([f"{head}/{seed}" for head, seed in zip(self._heads, self.seeds, strict=True)], dtype=object)
+        single = [self.table.probes[probe].unit == "draw" for probe in self.table.probe_ids]
+        return np.where(np.array(single, dtype=bool), draws, self._heads), draws
 
-    def units(self, mask: Mask) -> Units:
+    def units(self, mask: Mask, *, draws: bool = False) -> Units:
         """What was sampled independently among the rows of a mask.
 
-        The images of a prompt are one unit, unless there is one prompt only: then nothing can be said of prompts in
-        general, and the draws are the units of a statement about this prompt.
+        The images of a prompt are one unit, with those of the other arms of its counterfactual pair; each draw is one
+        where latents were drawn. Where there is one prompt only (or ``draws`` asks for it) nothing can be said of
+        prompts in general, and the draws are the units of a statement about the prompts at hand.
         """
-        probes = set(self.table.probe_ids[mask])
-        if len(probes) == 1 and self.table.probes[probes.pop()].unit == "prompt":
-            return Units(self._draws[0][mask], self._draws[1][mask], one_probe=True)
-        return Units(self.table.clusters[mask], self._pairs[mask], one_probe=False)
-
-    def arms(self, *, draws: bool) -> Strings:
-        """(n,) what the levels of an axis are compared by: the arms of a counterfactual pair have one name.
-
-        Pair (or probe), and with ``draws``, or for latents, also the seed.
-        """
-        names = []
-        for probe_id, seed in zip(self.table.probe_ids, self.seeds, strict=True):
-            probe = self.table.probes[probe_id]
-            name = probe.pair or str(probe_id)
-            names.append(f"{name}/{seed}" if draws or probe.unit == "draw" else name)
-        return np.array(names, dtype=object)
+        grouped, single = self._units
+        one_probe = bool(mask.any()) and len(set(grouped[mask])) == 1 and len(set(single[mask])) > 1
+        return Units((single if draws or one_probe else grouped)[mask], one_probe)
 
     def levels(self, axis: str) -> Strings:
         """(n,) level of each draw on an axis; empty where its probe lacks it."""
@@ -171,20 +156,20 @@ def contributions(values: Floats, units: Units) -> tuple[Contribution, ...]:
     Args:
         values: (n,) one for each draw of ``units``.
     """
-    names, first, member = np.unique(units.cluster.astype(str), return_index=True, return_inverse=True)
+    names, member = np.unique(units.cluster.astype(str), return_inverse=True)
     counts = np.bincount(member, minlength=len(names))
     totals = np.bincount(member, values, minlength=len(names))
     squares = np.bincount(member, values * values, minlength=len(names))
     return tuple(
-        Contribution(str(names[i]), str(units.pair[first[i]]), float(totals[i]), float(counts[i]), float(squares[i]))
-        for i in range(len(names))
+        Contribution(str(name), str(name), float(total), float(n), float(square))
+        for name, total, n, square in zip(names, totals, counts, squares, strict=True)
     )
 
 
 def protocol(recipe: str, columns: Sequence[str], context: Context) -> str:
-    """The recipe of a number: estimator, columns, and how the scorers behind them work."""
+    """The recipe of a number: estimator (where given), columns, and how the scorers behind them work."""
     scorers = sorted({column.rpartition(".")[0] for column in columns})
-    return "; ".join([recipe, *columns, *(f"{scorer}={context.protocols[scorer]}" for scorer in scorers)])
+    return "; ".join([*([recipe] if recipe else []), *columns, *(f"{name}={context.protocols[name]}" for name in scorers)])
 
 
 def why_missing(reasons: Strings) -> str:

@@ -122,7 +122,10 @@ def cluster_share(totals: FloatArray, sizes: FloatArray, *, confidence: float = 
         return Estimate(share, None, clusters, 1.0, "share; one cluster, so no interval")
     variance = float((residuals(totals, sizes) ** 2).sum())
     spread = share * (1 - share)
-    effective = float(clusters) if spread == 0 else min(n, spread / variance) if variance else n
+    if spread == 0:
+        interval = wilson(share * clusters, clusters, confidence=confidence)
+        return Estimate(share, interval, clusters, float(clusters), "share; Wilson interval, each cluster as one image")
+    effective = min(n, spread / variance) if variance else n
     interval = wilson(share * effective, effective, quantile=_t(confidence, clusters))
     method = "share; Wilson interval at the effective n of the clusters, t quantile"
     return Estimate(share, interval, clusters, effective, method)

@@ -14,7 +14,7 @@ def detectable_difference(
 
     For shares around one half, where it is hardest (the shares lie at .5 -+ half the difference). Images of a cluster
     are alike: they count as n / (1 + (m - 1) icc) independent ones, m = n / clusters (Kish 1965). Quantiles are of t on
-    2 (clusters - 1) degrees of freedom. Cells that share their prompts and seeds need less; a share against a fixed value
+    clusters - 1 degrees of freedom, as for the intervals of shares. Cells that share their prompts and seeds need less; a share against a fixed value
     needs about 1 / sqrt(2) of it.
 
     Args:
@@ -35,7 +35,7 @@ def detectable_difference(
     if clusters == 1:
         return 1.0
     effective = n_per_cell / (1 + (n_per_cell / clusters - 1) * icc)
-    df = 2 * (clusters - 1)
+    df = clusters - 1
     quantiles = float(stats.t.ppf(1 - alpha / 2, df) + stats.t.ppf(power, df))
     odds = quantiles**2 / (2 * effective)
     return math.sqrt(odds / (1 + odds))

@@ -44,9 +44,9 @@ def total_variation_interval(lows: FloatArray, highs: FloatArray) -> tuple[float
     0.0
     """
     even = 1 / len(lows)
-    over_low, over_high = np.maximum(lows - even, 0).sum(), np.maximum(highs - even, 0).sum()
-    under_low, under_high = np.maximum(even - highs, 0).sum(), np.maximum(even - lows, 0).sum()
-    low, high = max(over_low, under_low), min(over_high, under_high, 1 - even)
+    low = max(np.maximum(lows - even, 0).sum(), np.maximum(even - highs, 0).sum())
+    above, below = np.sort(np.maximum(highs - even, 0)), np.sort(np.maximum(even - lows, 0))
+    high = min(above[1:].sum(), below[1:].sum(), 1 - even)  # not all shares can lie on one side of equal
     return float(low), float(max(low, high))
 
 
