@@ -21,7 +21,9 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 demo: $(VENV)/.demo
 	$(BIN)/imgaudit demo --runs $(RUNS)
 
+# Tests of real models skip where their packs cannot be fetched.
 test: $(VENV)/.dev
+	-$(BIN)/imgaudit weights pull dcgan-digiface efficientnet-lite0 perceived-gender-age
 	$(BIN)/python -m pytest -n 2 -q -m "not slow and not gpu"
 
 slow: $(VENV)/.dev

@@ -27,11 +27,16 @@ DEMO_SPEC: dict[str, Any] = {
         },
     ],
     "probes": [{"use": "latents", "params": {"count": 512}}],
-    "scorers": [{"use": "pixels"}, {"use": "features", "params": {"pack": "efficientnet-lite0"}}, {"use": "faces"}, {"use": "attributes"}],
+    "scorers": [
+        {"use": "pixels"},
+        {"use": "features", "params": {"pack": "efficientnet-lite0"}},
+        {"use": "faces"},
+        {"use": "attributes"},
+    ],
     "metrics": [
         {"use": "fidelity", "params": {"reference": "dcgan-blurred", "floor": True}},
-        {"use": "representation", "name": "gender", "params": {"column": "attributes.perceived_gender"}},
-        {"use": "representation", "name": "age", "params": {"column": "attributes.perceived_age_band"}},
+        {"use": "representation", "name": "perceived_gender", "params": {"column": "attributes.perceived_gender"}},
+        {"use": "representation", "name": "perceived_age", "params": {"column": "attributes.perceived_age_band"}},
         {"use": "outcomes", "params": {"columns": ["faces.count"]}},
     ],
     "gates": [
@@ -46,7 +51,7 @@ DEMO_SPEC: dict[str, Any] = {
             "note": "Fails by design: the comparison is with a copy that the demo blurred, a known-worse generator.",
         },
         {
-            "metric": "age.share",
+            "metric": "perceived_age.share",
             "where": {"label": "50 and over"},
             "at_least": 0.05,
             "note": "Inconclusive by design: the limit lies inside the interval, and 512 images cannot tell on which side.",

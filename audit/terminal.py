@@ -81,8 +81,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*[cell.replace("[", r"\[") for cell in row])
-    console = Console()
-    console.print(drawn, width=None if console.is_terminal else 120)
+    _stdout().print(drawn)
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> None:
@@ -94,5 +93,10 @@ def verdict_table(verdicts: Sequence[Verdict]) -> None:
         why = verdict.reason + (f". What would decide it: {verdict.decides}" if verdict.decides else "")
         style = STYLES[verdict.outcome]
         drawn.add_row(f"[{style}]{verdict.outcome}[/{style}]", verdict.gate.replace("[", r"\["), why.replace("[", r"\["))
+    _stdout().print(drawn)
+
+
+def _stdout() -> Console:
+    """Stdout, in full width where it is a file or a CI log."""
     console = Console()
-    console.print(drawn, width=None if console.is_terminal else 120)
+    return console if console.is_terminal else Console(width=140)
