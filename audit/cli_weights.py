@@ -33,11 +33,12 @@ def list_packs(as_json: bool) -> int:
         return 0
     table = Table(show_lines=True, header_style="bold")
     for column in ("pack", "what", "licence", "size", "digests", "here"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "pack")  # a name is there to be copied
     for pack, row in zip(packs, rows, strict=True):
         digests = "unpinned" if pack.unpinned else "pinned"
         table.add_row(pack.name, pack.title, pack.licence, _size(pack.size), digests, row["state"])
-    _print(table)
+    terminal = Console()
+    (terminal if terminal.is_terminal else Console(width=120)).print(table)
     click.echo(f"cache: {cache_folder()}")
     return 0
 
@@ -135,8 +136,3 @@ def _begin(bars: Progress) -> Callable[[str, int], Callable[[int], None]]:
 
 def _size(size: int | None) -> str:
     return "not known" if size is None else f"{size / 1e6:.1f} MB"
-
-
-def _print(table: Table) -> None:
-    console = Console()
-    console.print(table, width=None if console.is_terminal else 120)

@@ -58,7 +58,8 @@ def pull(name: str, *, offline: bool = False, progress: Progress = silent) -> Lo
     except WeightsMissing:
         pass
     except WeightsTampered:
-        read_lock(pack)  # a damaged file is pulled again; a damaged lock file is for the user to look at
+        if pack.unpinned and read_lock(pack) is None:
+            raise  # nothing says what to pull again; trusting the source a second time is for the user to decide
     root = cache_folder()
     try:
         root.mkdir(parents=True, exist_ok=True)
