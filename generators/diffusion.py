@@ -26,7 +26,8 @@ from generators.diffusion_call import (
     token_limits,
 )
 from generators.diffusion_draw import Asked, Drawer
-from generators.diffusion_folder import PipelineFolder, find, offline
+from generators.diffusion_folder import PipelineFolder
+from generators.diffusion_hub import complete, find, offline
 from generators.diffusion_pipeline import Recipe, load, quiet, release
 
 __all__ = ["Diffusion"]
@@ -186,7 +187,7 @@ class Diffusion(Generator):
         self._check_size(folder)
         self._check_scheduler(folder)
         try:
-            folder.check_weights(self._models(folder), self.variant)
+            folder.check_files(self.variant, self._unwanted())
         except InputError as error:
             if not folder.hub_id:
                 raise
@@ -228,8 +229,9 @@ class Diffusion(Generator):
             raise InputError(f"scheduler: {folder.pipeline.__name__} has none that could be replaced; leave it out")
         build_scheduler(name, base, self.scheduler_options, folder.pipeline)
 
-    def _models(self, folder: PipelineFolder) -> Any:
-        return tuple(part for part in folder.models() if self.safety_checker == "keep" or part.name != "safety_checker")
+    def _unwanted(self) -> str:
+        """The component that is left out."""
+        return "safety_checker" if self.safety_checker == "off" else ""
 
     # ----------------------------------------------------------------------------------------------- drawing
 
@@ -245,8 +247,8 @@ class Diffusion(Generator):
     @contextmanager
     def _opened(self, device: str) -> Iterator[DrawBatch]:
         with quiet():
-            folder = self._folder().complete(self.variant)
-            folder.check_weights(self._models(folder), self.variant)
+            folder = complete(self._folder(), self.variant)
+            folder.check_files(self.variant, self._unwanted())
             drawer = Drawer(load(folder, self._recipe(), device), self._asked(folder, device))
             try:
                 yield drawer

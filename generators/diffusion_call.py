@@ -13,7 +13,7 @@ from diffusers.pipelines import auto_pipeline
 from audit.errors import InputError
 from audit.records import ClassLabel, Latent, TextPrompt
 from audit.spec import nearest
-from generators.diffusion_folder import PipelineFolder
+from generators.diffusion_folder import PipelineFolder, library_class
 
 __all__ = [
     "Kind",
@@ -148,12 +148,7 @@ def scheduler_type(name: str) -> type[Any]:
     Raises:
         InputError: unknown name, or one whose noise cannot come from each image's own seed.
     """
-    found = getattr(diffusers, name, None)
-    if not (isinstance(found, type) and issubclass(found, diffusers.SchedulerMixin) and hasattr(found, "step")):
-        known = [word for word in dir(diffusers) if word.endswith("Scheduler")]
-        raise InputError(
-            f"scheduler {name!r}: diffusers {diffusers.__version__} has none of this name; {nearest(name, known)}"
-        )
+    found = library_class(name, diffusers.SchedulerMixin, "Scheduler")
     if "noise_sampler_seed" in inspect.signature(found.__init__).parameters:
         raise InputError(
             f"scheduler {name}: it draws one noise for a whole batch, so an image would depend on its neighbours; "

@@ -1,8 +1,8 @@
 """A diffusers pipeline on disk, or in the hub's cache: what it is made of, looked at without loading a weight."""
 
 import json
-import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,20 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
-import huggingface_hub
 import torch
 import transformers
-from huggingface_hub import constants
 from safetensors import SafetensorError, safe_open
 
 from audit.digest import digest, file_digest
 from audit.errors import InputError
-from audit.spec import nearest
 
-__all__ = ["Part", "PipelineFolder", "find", "offline"]
+__all__ = ["Part", "PipelineFolder", "library_class"]
 
 INDEX = "model_index.json"
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+LIBRARIES = {"diffusers": diffusers, "transformers": transformers}
 NOT_LOADED = {".bin", ".ckpt", ".h5", ".msgpack", ".onnx", ".pb", ".pkl", ".pt", ".pth"}
 SAFETENSORS_REMEDY = (
     "convert it once, in an isolated environment: "
@@ -41,8 +38,8 @@ class Part:
 
     def type(self) -> type[Any] | None:
         """Its class; None where the library has no such class (a renamed image processor, say)."""
-        if self.library in ("diffusers", "transformers"):
-            return getattr(diffusers if self.library == "diffusers" else transformers, self.class_name, None)
+        if self.library in LIBRARIES:
+            return getattr(LIBRARIES[self.library], self.class_name, None)
         return getattr(import_module(f"diffusers.pipelines.{self.library}"), self.class_name, None)
 
 
@@ -76,25 +73,32 @@ class PipelineFolder:
         name = self.index.get("_class_name")
         if isinstance(name, list):
             raise InputError(f"{self.path / INDEX}: the pipeline brings its own code ({name[0]}), which is never run")
-        found = getattr(diffusers, name, None) if isinstance(name, str) else None
-        if not (isinstance(found, type) and issubclass(found, diffusers.DiffusionPipeline)):
-            known = [word for word in dir(diffusers) if word.endswith("Pipeline")]
-            raise InputError(
-                f"{self.path / INDEX}: _class_name {name!r} is no pipeline of diffusers {diffusers.__version__}; "
-                f"{nearest(str(name), known)}"
-            )
-        return found
+        try:
+            return library_class(str(name), diffusers.DiffusionPipeline, "Pipeline")
+        except InputError as error:
+            raise InputError(f"{self.path / INDEX}: _class_name: {error}") from error
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """The components that are there, in the order of the index."""
+        """The components that are there, in the order of the index.
+
+        Raises:
+            InputError: one comes from a library that is not diffusers or transformers.
+        """
         listed = {name: value for name, value in self.index.items() if isinstance(value, list) and not name.startswith("_")}
         for name, value in listed.items():
             if len(value) != 2 or not all(word is None or str(word).isidentifier() for word in (name, *value)):
                 raise InputError(
                     f"{self.path / INDEX}: {name} is {value}; expected the names of a library and a class in it"
                 )
-        return tuple(Part(name, library, found) for name, (library, found) in listed.items() if library and found)
+        parts = tuple(Part(name, library, found) for name, (library, found) in listed.items() if library and found)
+        for part in parts:
+            if part.library not in LIBRARIES and not find_spec(f"diffusers.pipelines.{part.library}"):
+                raise InputError(
+                    f"{self.path / INDEX}: {part.name} comes from {part.library!r}; only diffusers' and transformers' own "
+                    "classes are loaded, never code that a model brings"
+                )
+        return parts
 
     def config(self, part: str, file: str = "config.json") -> dict[str, Any]:
         """A component's configuration; empty where it has none."""
@@ -105,16 +109,11 @@ class PipelineFolder:
         """The components that have weights.
 
         Raises:
-            InputError: one comes from a library that is not diffusers or transformers, or its class is not there.
+            InputError: the class of one is not there.
         """
         return tuple(part for part in self.parts if self._is_model(part))
 
     def _is_model(self, part: Part) -> bool:
-        if part.library not in ("diffusers", "transformers") and not find_spec(f"diffusers.pipelines.{part.library}"):
-            raise InputError(
-                f"{self.path / INDEX}: {part.name} comes from {part.library!r}; only diffusers' and transformers' own "
-                "classes are loaded, never code that a model brings"
-            )
         found = part.type()
         if found is None and (self.path / part.name / "config.json").is_file():
             version = f"diffusers {diffusers.__version__}, transformers {transformers.__version__}"
@@ -125,17 +124,44 @@ class PipelineFolder:
         """The variant if this component has it, else none: pipelines store some components in one form only."""
         return variant if variant and self._listed(part, variant) else ""
 
-    def check_weights(self, parts: tuple[Part, ...], variant: str) -> None:
-        """Look at the headers of the weight files: there, safetensors, and as long as they say.
+    def check_files(self, variant: str, without: str = "") -> None:
+        """Look at what is there: every component's folder, vocabularies, and the headers of the weight files.
+
+        Args:
+            variant: form of the weights, such as ``fp16``.
+            without: a component that will not be loaded.
 
         Raises:
             InputError: names the component and what is wrong with its files.
         """
-        for part in parts:
+        for part in self.parts:
+            if part.name != without:
+                self._check_there(part)
+        models = [part for part in self.models() if part.name != without]
+        for part in models:
             for file in self._listed(part, self.variant_of(part, variant)) or self._refuse(part):
                 _check_header(file, part)
-        if variant and not any(self.variant_of(part, variant) for part in parts):
+        if variant and not any(self.variant_of(part, variant) for part in models):
             raise InputError(f"{self.path}: no component has weights of the variant {variant!r}; leave `variant` out")
+
+    def _check_there(self, part: Part) -> None:
+        """Without its files, a tokenizer is made all the same, of three words."""
+        folder = self.path / part.name
+        if not folder.is_dir():
+            raise InputError(
+                f"{folder}: no such folder; {INDEX} lists a {part.class_name} there: copy the whole pipeline again"
+            )
+        found = part.type()
+        if packages := getattr(found, "_backends", None):  # what both libraries put in place of a class that cannot work
+            raise InputError(
+                f"{folder}: the {part.class_name} needs {', '.join(packages)}; install what is missing of them"
+            )
+        named = dict(getattr(found, "vocab_files_names", None) or {})
+        if (whole := named.pop("tokenizer_file", None)) and (folder / whole).is_file():
+            return
+        missing = [name for name in named.values() if not (folder / name).is_file()]
+        if missing:
+            raise InputError(f"{folder}: the {part.class_name} has no {missing[0]}; copy the whole pipeline again")
 
     def _listed(self, part: Part, variant: str) -> list[Path]:
         """The weight files that will be read; empty where there are none."""
@@ -175,72 +201,27 @@ class PipelineFolder:
             files += [f for f in sorted((self.path / part.name).rglob("*")) if f.is_file() and f.suffix not in NOT_LOADED]
         return digest({file.relative_to(self.path).as_posix(): _digest_of(file) for file in files})
 
-    def complete(self, variant: str) -> "PipelineFolder":
-        """This folder with all files there: from the hub, the missing ones are fetched, safetensors only.
 
-        Raises:
-            InputError: the hub cannot be reached, or has no safetensors weights.
-        """
-        if not self.hub_id:
-            return self
-        wanted = {"revision": self.commit, "use_safetensors": True, "variant": variant or None}
-        try:
-            path = diffusers.DiffusionPipeline.download(self.hub_id, **wanted)
-        except Exception as error:  # refusals, time-outs and broken connections have no common class
-            raise InputError(_hub_trouble(self.hub_id, self.commit, error)) from error
-        return PipelineFolder(Path(path), self.hub_id, self.commit)
-
-
-def offline() -> bool:
-    """Whether the user's hub settings forbid to fetch anything."""
-    return bool(constants.HF_HUB_OFFLINE)
-
-
-def find(model: str, revision: str) -> PipelineFolder:
-    """The pipeline that a local folder or a hub id names.
-
-    Of a hub pipeline only ``model_index.json`` is fetched here, and nothing where ``HF_HUB_OFFLINE`` is set.
+def library_class(name: str, base: type[Any], ending: str) -> type[Any]:
+    """A class of diffusers by its name.
 
     Args:
-        model: a folder, or ``owner/name`` on the hub.
-        revision: branch, tag or commit on the hub; empty for the default branch.
+        name: for example ``DDIMScheduler``.
+        base: what it must be derived from.
+        ending: how the names of such classes end.
 
     Raises:
-        InputError: there is no such folder and no such hub pipeline, or the hub cannot be reached.
+        InputError: there is none of this name, or a package that it needs is not installed.
     """
-    path = Path(model).expanduser()
-    if path.is_dir():
-        if revision:
-            raise InputError(f"{model}: a local folder has no revision; leave `revision` out")
-        return PipelineFolder(path)
-    if path.exists():
-        raise InputError(
-            f"{model}: a file; expected a folder written by save_pretrained (a single checkpoint becomes one through "
-            "`StableDiffusionPipeline.from_single_file(FILE).save_pretrained(FOLDER)`)"
-        )
-    if not HUB_ID.fullmatch(model):
-        raise InputError(f"{model}: no such folder; `model` is a pipeline's folder or a hub id such as owner/name")
-    return _from_hub(model, revision)
-
-
-@lru_cache(maxsize=64)  # a branch means one commit for the whole run, and the hub is asked once
-def _from_hub(hub_id: str, revision: str) -> PipelineFolder:
-    try:
-        index = Path(huggingface_hub.hf_hub_download(hub_id, INDEX, revision=revision or None))
-    except Exception as error:  # as above
-        raise InputError(_hub_trouble(hub_id, revision, error)) from error
-    return PipelineFolder(index.parent, hub_id, commit=index.parent.name)
-
-
-def _hub_trouble(hub_id: str, revision: str, error: Exception) -> str:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    at = f" at revision {revision}" if revision else ""
-    pull = f"hf download {hub_id}" + (f" --revision {revision}" if revision else "")
-    why = " (HF_HUB_OFFLINE is set, so nothing is fetched)" if offline() else ""
-    return (
-        f"{hub_id}{at}: no such folder here, and not available from the hub{why}: {reason}; "
-        f"run `{pull}` where the hub can be reached, or give a local folder"
-    )
+    found = getattr(diffusers, name, None)
+    if packages := getattr(found, "_backends", None):
+        raise InputError(f"{name} of diffusers needs {', '.join(packages)}; install what is missing of them")
+    if isinstance(found, type) and issubclass(found, base) and found is not base:
+        return found
+    known = [word for word in dir(diffusers) if word.endswith(ending)]
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"none of its {len(known)} names is like it"
+    raise InputError(f"{name!r} is no {ending.lower()} of diffusers {diffusers.__version__}; {hint}")
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -96,8 +96,13 @@ def load(folder: PipelineFolder, recipe: Recipe, device: str) -> Any:
 def _load_model(folder: PipelineFolder, part: Part, recipe: Recipe) -> Any:
     model_type = part.type()
     assert model_type is not None
-    options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True, "output_loading_info": True}
-    options[_dtype_key(model_type)] = DTYPES[recipe.dtype]
+    options: dict[str, Any] = {
+        "use_safetensors": True,
+        "local_files_only": True,
+        "output_loading_info": True,
+        "ignore_mismatched_sizes": True,  # they are in the report then, and refused below with their names
+        _dtype_key(model_type): DTYPES[recipe.dtype],
+    }
     if variant := folder.variant_of(part, recipe.variant):
         options["variant"] = variant
     try:
@@ -107,14 +112,15 @@ def _load_model(folder: PipelineFolder, part: Part, recipe: Recipe) -> Any:
             f"{folder.path / part.name}: the weights do not fit its {part.class_name} ({first_line(error)}); "
             "the folder is damaged or was written by another version"
         ) from error
-    missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
+    misshapen = [key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]]
+    missing = sorted({*report["missing_keys"], *misshapen})
     if missing:
         shown = ", ".join(missing[:SHOWN_KEYS]) + (
             f" and {len(missing) - SHOWN_KEYS} more" if len(missing) > SHOWN_KEYS else ""
         )
         raise GenerationError(
-            f"{folder.path / part.name}: the weights do not fit its {part.class_name}: no values for {shown}; "
-            "they would be random; copy or save the pipeline again"
+            f"{folder.path / part.name}: the weights do not fit its {part.class_name}: no values of the right shape for "
+            f"{shown}; they would be random; copy or save the pipeline again"
         )
     if report["unexpected_keys"]:
         log.info(

@@ -35,6 +35,7 @@ from diffusers import (
     UNet2DModel,
 )
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+from safetensors.torch import load_file, save_file
 from transformers import (
     CLIPConfig,
     CLIPImageProcessor,
@@ -47,7 +48,17 @@ from transformers import (
     T5TokenizerFast,
 )
 
-__all__ = ["BUILDERS", "ddim", "ddpm", "dit", "stable_diffusion", "stable_diffusion_3", "stable_diffusion_xl"]
+__all__ = [
+    "BUILDERS",
+    "built",
+    "ddim",
+    "ddpm",
+    "dit",
+    "rewrite",
+    "stable_diffusion",
+    "stable_diffusion_3",
+    "stable_diffusion_xl",
+]
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 WIDTH = 16
@@ -175,6 +186,19 @@ BUILDERS: dict[str, Callable[[Path], Path]] = {
     "ddim": ddim,
 }
 """One pipeline of each family."""
+
+
+def built(root: Path, family: str) -> Path:
+    """The folder of one family's pipeline below ``root``, written unless it is there."""
+    folder = root / family
+    return folder if (folder / "model_index.json").exists() else BUILDERS[family](folder)
+
+
+def rewrite(file: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    """Change the weights of a safetensors file."""
+    weights = load_file(file)
+    change(weights)
+    save_file(weights, file, metadata={"format": "pt"})
 
 
 # ---------------------------------------------------------------------------------------------------------- parts
