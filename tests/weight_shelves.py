@@ -7,6 +7,11 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+MODEL = bytes(range(256)) * 400
+MEMBERS = {"toy/model.bin": MODEL, "toy/setup.py": b"raise SystemExit"}
+SOURCE = "{ kind = 'wheel', package = 'Toy_Model', version = '1.0' }"
+FILENAME = "toy_model-1.0-py3-none-any.whl"
+
 Reply = tuple[int, Mapping[str, str], bytes]
 
 

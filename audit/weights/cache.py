@@ -10,7 +10,6 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from platformdirs import user_cache_dir
@@ -170,8 +169,8 @@ def check_pack(pack: Pack, *, trust_stamp: bool) -> Located:
         digest=digest({name: TAG + value for name, value in expected.items()}),
         folder=folder,
         pinned=not pack.unpinned,
-        files=MappingProxyType({file.name: folder / file.name for file in pack.files}),
-        sha256=MappingProxyType(expected),
+        files={file.name: folder / file.name for file in pack.files},
+        sha256=expected,
     )
 
 

@@ -208,9 +208,13 @@ def _pip_config() -> str:
 
 
 def _section(listing: str, section: str) -> dict[str, str]:
+    """Options of one section, from lines such as ``global.index-url='https://...'``."""
     found = {}
     for line in listing.splitlines():
         key, equals, value = line.partition("=")
         if equals and key.startswith(f"{section}."):
-            found[key.removeprefix(f"{section}.")] = str(ast.literal_eval(value))
+            try:
+                found[key.removeprefix(f"{section}.")] = str(ast.literal_eval(value))
+            except (ValueError, SyntaxError):
+                continue  # a warning of pip's that only looks like an option
     return found

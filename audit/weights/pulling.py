@@ -70,7 +70,9 @@ def pull(name: str, *, offline: bool = False, progress: Progress = silent) -> Lo
             _fill(pack, folder, offline=is_offline(offline), progress=progress)
             _shelve(pack, folder)
     except OSError as error:
-        raise WeightsError(f"the weight cache {root} cannot be written: {error}; set IMGAUDIT_CACHE") from error
+        raise WeightsError(
+            f"pulling {name!r} into {root} failed: {error}; make room or give access there, or set IMGAUDIT_CACHE"
+        ) from error
     return check_pack(pack, trust_stamp=True)
 
 

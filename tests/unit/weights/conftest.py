@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from weight_shelves import Server
+from weight_shelves import FILENAME, MEMBERS, MODEL, SOURCE, Server, entry, wheel
 
 
 @pytest.fixture
@@ -71,3 +71,13 @@ def add_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str]
         monkeypatch.setenv("IMGAUDIT_CATALOGUE", str(path))
 
     return add
+
+
+@pytest.fixture
+def toy(serve: Callable[[], Server], add_packs: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> Server:
+    """An index with one wheel, and the pinned pack `toy` of it."""
+    server = serve()
+    server.add_release("toy-model", FILENAME, wheel(MEMBERS))
+    monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/simple")
+    add_packs(entry("toy", SOURCE, {"model.bin": ("toy/model.bin", MODEL)}))
+    return server
