@@ -154,7 +154,10 @@ class Pack(Entry):
     @property
     def key(self) -> str:
         """Digest of where the files come from and what they must be: another key, another folder."""
-        return digest({"source": self.source.model_dump(mode="json"), "files": [f.model_dump() for f in self.files]})
+        # Without defaults, so that a field which a later release adds does not make it pull everything again.
+        source = self.source.model_dump(mode="json", exclude_defaults=True)
+        files = [file.model_dump(mode="json", exclude_defaults=True) for file in self.files]
+        return digest({"source": {**source, "kind": self.source.kind}, "files": files})
 
     @property
     def size(self) -> int | None:
