@@ -1,12 +1,13 @@
 """Score tables with known contents, for tests of metrics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
-from audit.component import Column, Context
+from audit.component import Column, Context, Measured
 from audit.digest import derive_seed, digest
 from audit.records import Axis, Latent, Probe, TextPrompt
 from audit.table import DRAW_SCHEMA, ScoreTable
@@ -105,3 +106,29 @@ def _array(column: Column, values: list[object]) -> pa.Array:
     width = next((len(value) for value in values if isinstance(value, np.ndarray)), 1)
     listed = [None if value is None else np.asarray(value, dtype=np.float32).tolist() for value in values]
     return pa.array(listed, pa.list_(pa.float32(), width))
+
+
+def sound(measured: Iterable[Measured]) -> dict[str, Measured]:
+    """Findings by key, after checking what holds for every finding of every metric."""
+    found = list(measured)
+    by_key = {one.finding.key: one for one in found}
+    assert len(by_key) == len(found)
+    for finding, parts in ((one.finding, one.contributions) for one in found):
+        assert finding.title
+        assert finding.protocol
+        assert finding.method
+        if finding.estimate is None:
+            assert not parts
+            assert finding.interval is None
+            assert "No estimate" in finding.note
+            continue
+        assert finding.n > 0
+        assert sum(part.total for part in parts) / sum(part.n for part in parts) == pytest.approx(
+            finding.estimate, abs=1e-9
+        )
+        assert len(parts) == len({part.pair for part in parts})
+        two_of_many = finding.metric.endswith(".gap")  # its contributions are those of the highest and the lowest level
+        assert len(parts) == finding.clusters or (two_of_many and len(parts) < finding.clusters)
+        if finding.interval is not None:
+            assert finding.interval.low - 1e-12 <= finding.estimate <= finding.interval.high + 1e-12
+    return by_key
