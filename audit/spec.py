@@ -196,7 +196,9 @@ def _line(fault: ErrorDetails, source: str, model: type[BaseModel]) -> str:
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """Field names of the model that a path of an error leads to."""
-    children = {"gates": GateRule, "generators": Use, "probes": Use, "scorers": Use, "metrics": Use}
+    children: dict[str, type[BaseModel]] = {"gates": GateRule} | dict.fromkeys(
+        ("generators", "probes", "scorers", "metrics"), Use
+    )
     if model is AuditSpec and path:
         return list(children[str(path[0])].model_fields) if str(path[0]) in children else []
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -86,7 +86,7 @@ class LocalEngine:
             try:
                 for item in stream:
                     self._put(ready, item)
-            except BaseException as caught:  # noqa: BLE001  # handed to the reader, which raises it
+            except BaseException as caught:  # handed to the reader, which raises it
                 error = caught
             finally:
                 self._end(ready, error)

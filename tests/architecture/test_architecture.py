@@ -54,7 +54,8 @@ def test_every_name_in_all_is_there_and_sorted(path: Path) -> None:
             defined = {n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
             defined |= {ast.unparse(t) for n in tree.body if isinstance(n, ast.Assign) for t in n.targets}
             defined |= {ast.unparse(n.target) for n in tree.body if isinstance(n, ast.AnnAssign)}
-            defined |= {a.asname or a.name for n in tree.body if isinstance(n, ast.ImportFrom | ast.Import) for a in n.names}
+            imports = [n for n in tree.body if isinstance(n, ast.ImportFrom | ast.Import)]
+            defined |= {a.asname or a.name for n in imports for a in n.names}
             assert set(names) <= defined, set(names) - defined
 
 

@@ -62,7 +62,8 @@ def test_an_audit_runs_through_them(installed, tmp_path) -> None:
 def test_they_keep_the_promises_of_their_kinds(installed) -> None:
     code = (
         "from audit.testing import check_generator, check_scorer, check_suite\n"
-        "from stripes_generator import Stripes\nfrom stripes_suite import StripeColours\nfrom stripes_scorer import Redness\n"
+        "from stripes_generator import Stripes\nfrom stripes_suite import StripeColours\n"
+        "from stripes_scorer import Redness\n"
         "check_generator(Stripes()); check_suite(StripeColours()); check_scorer(Redness())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], env=installed, capture_output=True, text=True)

@@ -76,7 +76,7 @@ def test_the_gan_audit_runs(shell) -> None:
         torch.nn.Linear(16, 48), torch.nn.Unflatten(1, (3, 4, 4)), torch.nn.Upsample(scale_factor=8)
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch announces the end of TorchScript; users still have such files
+        warnings.simplefilter("ignore", FutureWarning)  # deprecated, but users have such files
         torch.jit.trace(network, torch.zeros(1, 16)).save(str(shell.folder / "generator.pt"))
     (shell.folder / "reference").mkdir()
     for number in range(64):

@@ -116,8 +116,16 @@ def shifted(shift: float, better: str = "lower") -> tuple[Results, Results]:
 
 @pytest.mark.parametrize(
     ("shift", "better", "outcome"),
-    [(0.0, "lower", "pass"), (0.2, "lower", "fail"), (-0.2, "lower", "pass"), (0.1, "lower", "inconclusive")]
-    + [(0.0, "higher", "pass"), (-0.2, "higher", "fail"), (0.2, "higher", "pass"), (0.2, "none", "fail")],
+    [
+        (0.0, "lower", "pass"),
+        (0.2, "lower", "fail"),
+        (-0.2, "lower", "pass"),
+        (0.1, "lower", "inconclusive"),
+        (0.0, "higher", "pass"),
+        (-0.2, "higher", "fail"),
+        (0.2, "higher", "pass"),
+        (0.2, "none", "fail"),
+    ],
 )
 def test_margins_are_judged_on_paired_differences(shift: float, better: str, outcome: str) -> None:
     new, old = shifted(shift, better)

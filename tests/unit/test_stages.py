@@ -221,7 +221,7 @@ def test_bytes_from_outside_are_kept_as_they_came_and_garbage_is_a_failure(bench
 
         @contextmanager
         def open(self, device: str) -> Iterator[DrawBatch]:
-            yield lambda requests: [Encoded(b"garbage" if r.draw.seed % 2 else WEBP) for r in requests]
+            yield lambda requests: [Encoded(b"garbage" if r.draw.seed % 2 else webp) for r in requests]
 
     import io
 
@@ -229,13 +229,13 @@ def test_bytes_from_outside_are_kept_as_they_came_and_garbage_is_a_failure(bench
 
     buffer = io.BytesIO()
     Image.fromarray(disc(3, 32)).save(buffer, "WEBP", lossless=True)
-    WEBP = buffer.getvalue()
+    webp = buffer.getvalue()
     bench.session(Posted(batch=4))
     rows = bench.store.draws("fake-12345678").to_pylist()
     made = [row for row in rows if row["outcome"] == "made"]
     assert made
     assert all(row["codec"] == "webp" for row in made)
-    assert bench.store.get_image(bench.store.image_refs[made[0]["image"]]) == WEBP
+    assert bench.store.get_image(bench.store.image_refs[made[0]["image"]]) == webp
     assert all("cannot be decoded" in row["reason"] for row in rows if row["outcome"] == "failed")
 
 
@@ -330,9 +330,12 @@ def test_a_reader_that_stops_ends_the_thread_beside() -> None:
         while True:
             yield 1
 
-    with pytest.raises(KeyboardInterrupt):
+    def read_one() -> None:
         for _ in engine.beside(endless()):
             raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        read_one()
     engine.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "imgaudit-beside"]
 
