@@ -24,6 +24,7 @@ from audit.errors import GenerationError, InputError, SpecError
 from audit.images import encode_png
 from audit.records import Draw, Failed, Filtered, Probe, Refused, TextPrompt
 from audit.spec import Use
+from audit.testing import check_generator
 from generators.endpoint import Endpoint
 from generators.endpoint_reply import Again, Answer, Hopeless, Link, read_answer
 
@@ -180,6 +181,10 @@ def test_the_bytes_that_arrive_are_the_product_and_the_request_is_the_documented
     assert seen.path == "/v1/images/generations"
     assert seen.body == {"model": "m", "prompt": "a cat", "size": "512x768", "n": 1, "quality": "high"}
     assert seen.headers["Authorization"] == f"Bearer {KEY}"
+
+
+def test_it_keeps_the_promises_of_a_generator(server: Server) -> None:
+    check_generator(endpoint(server))
 
 
 def test_images_come_back_in_the_order_of_the_requests(server: Server) -> None:

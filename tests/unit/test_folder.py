@@ -18,6 +18,7 @@ from audit.errors import GenerationError, InputError, SpecError
 from audit.images import MAX_BYTES, encode_png
 from audit.records import ClassLabel, Draw, Failed, Filtered, Latent, Probe, Refused, TextPrompt
 from audit.spec import Use
+from audit.testing import check_generator
 from generators.folder import Folder
 
 
@@ -68,6 +69,19 @@ def test_a_draw_gives_the_bytes_of_its_file(images: Path) -> None:
     folder = Folder(path=images)
     product = draws(folder, folder.probes()[0], [2])[0]
     assert product == OnDisk(images / "b.png", (images / "b.png").read_bytes())
+
+
+def test_a_relative_folder_gives_paths_that_hold_from_everywhere(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(images.parent)
+    folder = Folder(path=Path("images"))
+    product = draws(folder, folder.probes()[0], [2])[0]
+    assert isinstance(product, OnDisk)
+    assert product.path == images / "b.png"
+
+
+def test_it_keeps_the_promises_of_a_generator(images: Path) -> None:
+    check_generator(Folder(path=images))
+    check_generator(Folder(path=images, table=csv(images, "file,prompt\nb.png,x\nno.png,y\nZ.png,x\n")))
 
 
 def test_it_can_stay_at_the_top(images: Path) -> None:
