@@ -37,6 +37,11 @@ DEMO_SPEC: dict[str, Any] = {
         {"use": "fidelity", "params": {"reference": "dcgan-blurred", "floor": True}},
         {"use": "representation", "name": "perceived_gender", "params": {"column": "attributes.perceived_gender"}},
         {"use": "representation", "name": "perceived_age", "params": {"column": "attributes.perceived_age_band"}},
+        {
+            "use": "means",
+            "name": "resolution",
+            "params": {"columns": ["pixels.width", "pixels.height", "pixels.sharpness"]},
+        },
         {"use": "outcomes", "params": {"columns": ["faces.count"]}},
     ],
     "gates": [
