@@ -72,10 +72,10 @@ class Folder(Generator):
     """Take this many images, chosen by the digest of their paths: spread over the folder, and the same everywhere."""
     suite: str = Field(default="folder", min_length=1)
     """Suite of its probes. With the name of a probe suite, and that suite's ``axes`` in its order, they are its probes."""
-    people_basis: str = ""
+    basis: str = Field(default="", alias="subject_basis", exclude=True)
     """Why attributes of depicted people may be inferred: ``generated``, or for photographs a statement such as who
     consented to what. Empty: scorers that look at people refuse to run."""
-    batch: int = Field(default=32, ge=1, le=4096)
+    batch: int = Field(default=32, ge=1, le=4096, exclude=True)
 
     def accepts(self) -> tuple[type[TextPrompt] | type[ClassLabel] | type[Latent], ...]:
         """Every kind of condition: the table says what an image was made from."""
@@ -86,13 +86,13 @@ class Folder(Generator):
         return False
 
     def subject_basis(self) -> str:
-        """What the user states in ``people_basis``."""
-        return self.people_basis.strip()
+        """What the user states in ``subject_basis``."""
+        return self.basis.strip()
 
     def settings(self) -> dict[str, str]:
         """Where the images come from, how many there are, and the basis for looking at people in them."""
         items = self._contents.items.values()
-        found = {"folder": str(self.path), "draws": str(sum(map(len, items))), "people_basis": self.subject_basis()}
+        found = {"folder": str(self.path), "draws": str(sum(map(len, items))), "subject_basis": self.subject_basis()}
         return found | ({"table": str(self.table)} if self.table else {})
 
     def fingerprint(self) -> str:

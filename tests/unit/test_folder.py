@@ -113,7 +113,9 @@ def test_the_fingerprint_follows_names_and_sizes_and_no_order(images: Path) -> N
 
 
 def test_another_limit_is_another_identity(images: Path) -> None:
-    assert identity(Folder(path=images), None) != identity(Folder(path=images, limit=2), None)
+    plain = identity(Folder(path=images), None)
+    assert identity(Folder(path=images, limit=2), None) != plain
+    assert identity(Folder(path=images, batch=2, subject_basis="generated"), None) == plain  # the images are the same
 
 
 @pytest.mark.parametrize("content", [[], ["note.txt", ".hidden.png"]])
@@ -182,9 +184,9 @@ def test_a_draw_beyond_the_images_says_that_the_folder_changed(images: Path) -> 
 
 def test_photographs_need_a_stated_basis(images: Path) -> None:
     assert Folder(path=images).subject_basis() == ""
-    assert Folder(path=images, people_basis=" generated ").subject_basis() == "generated"
-    stated = Folder(path=images, people_basis="staff, who agreed in writing")
-    assert stated.settings()["people_basis"] == stated.subject_basis() == "staff, who agreed in writing"
+    assert Folder(path=images, subject_basis=" generated ").subject_basis() == "generated"
+    stated = Folder(path=images, subject_basis="staff, who agreed in writing")
+    assert stated.settings()["subject_basis"] == stated.subject_basis() == "staff, who agreed in writing"
 
 
 def test_it_is_found_by_name_and_checks_its_parameters(images: Path) -> None:
