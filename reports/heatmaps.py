@@ -79,7 +79,7 @@ def _cell(sheet: Sheet, corner: tuple[float, float], wide: float, content: tuple
     value, shades = content
     left, top = corner
     if value is None:
-        sheet.box((left + 2, top + 2), (wide - 4, CELL - 4), "ink-2", rim=True)
+        sheet.outline((left + 2, top + 2), (wide - 4, CELL - 4), "ink-2")
         sheet.text((left + wide / 2, top + 19), "–", "ink-2", anchor="center", size=11)
         return
     colour, opacity = shades.of(value)
@@ -96,5 +96,5 @@ def _legend(sheet: Sheet, at: tuple[float, float], panel: Heatmap, shades: _Shad
         sheet.text((left + 19, top + 11.5), words, "ink-2", size=11)
         left += 30 + 6.2 * len(words)
     if any(value is None for row in panel.values for value in row):
-        sheet.box((left + 0.5, top + 0.5), (13, 13), "ink-2", rim=True)
+        sheet.outline((left + 0.5, top + 0.5), (13, 13), "ink-2")
         sheet.text((left + 19, top + 11.5), "no data", "ink-2", size=11)

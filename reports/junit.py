@@ -7,8 +7,7 @@ from xml.etree import ElementTree
 from audit.component import Audited, Report
 from audit.records import Verdict
 from reports.summary import title_of
-from reports.verdicts import ranked
-from reports.wording import clean, clip, interval, quantity
+from reports.wording import clean, clip, interval, mark, quantity, width
 
 __all__ = ["JUnit"]
 
@@ -29,7 +28,7 @@ class JUnit(Report):
 
     def render(self, audited: Audited) -> bytes:
         """The whole file: XML 1.0, UTF-8, without characters that XML forbids."""
-        cases = [self._case(verdict, audited) for verdict in ranked(audited.verdicts)]
+        cases = [self._case(verdict, audited) for verdict in audited.verdicts]
         kinds = Counter(child.tag for case in cases for child in case if child.tag != "system-out")
         totals = {
             "tests": str(len(cases)),
@@ -70,10 +69,11 @@ def _details(verdict: Verdict, unit: str) -> str:
     facts = {
         "outcome": verdict.outcome,
         "finding": _safe(verdict.finding, 400),
-        "estimate": "" if verdict.estimate is None else quantity(verdict.estimate, unit),
+        "estimate": "" if verdict.estimate is None else quantity(verdict.estimate, unit, width(verdict)),
         "interval": interval(verdict.interval, unit),
-        "limit": "" if verdict.limit is None else quantity(verdict.limit, unit),
+        "limit": "" if verdict.limit is None else mark(verdict.limit, unit),
         "reason": _safe(verdict.reason, 600),
         "what would decide it": _safe(verdict.decides, 600),
+        "note": _safe(verdict.note, 600),
     }
     return "\n".join(f"{name}: {fact}" for name, fact in facts.items() if fact)

@@ -13,11 +13,14 @@ from typing import Any, Literal, get_args
 from xml.etree import ElementTree
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Affine2D
 
 __all__ = ["SERIES", "WIDTH", "Colour", "Scale", "Sheet"]
 
@@ -77,22 +80,25 @@ class Sheet:
         self._figure = Figure(figsize=(width / 72, height / 72), dpi=72)
         FigureCanvasSVG(self._figure)
         self._figure.patch.set_visible(False)
-        self._axes: Axes = self._figure.add_axes((0, 0, 1, 1))
-        self._axes.set_axis_off()
-        self._axes.set_xlim(0, width)
-        self._axes.set_ylim(height, 0)
-        self._axes.set_autoscale_on(False)
+        # artists stand on the figure itself: axes, with their ticks and limits, would double the time
+        self._pixels = Affine2D().scale(1, -1).translate(0, height)
+
+    def _put(self, artist: Artist) -> None:
+        artist.set_transform(self._pixels)
+        artist.set_clip_on(False)
+        self._figure.add_artist(artist)
 
     def text(
         self, at: tuple[float, float], text: str, colour: Colour = "ink", *, anchor: Anchor = "left", size: float = 12.0
     ) -> None:
         """One line of text with its baseline at the point."""
-        self._axes.text(*at, text, color=CODES[colour], ha=anchor, va="baseline", fontsize=size, parse_math=False)
+        look: dict[str, Any] = {"color": CODES[colour], "ha": anchor, "va": "baseline", "fontsize": size}
+        self._put(Text(*at, text, parse_math=False, **look))
 
     def slanted(self, at: tuple[float, float], text: str) -> None:
         """One line of text that rises to the right from the point."""
-        turned: dict[str, Any] = {"rotation": 40, "rotation_mode": "anchor", "va": "baseline", "parse_math": False}
-        self._axes.text(*at, text, color=CODES["ink-2"], fontsize=11, **turned)
+        look: dict[str, Any] = {"color": CODES["ink-2"], "fontsize": 11, "va": "baseline"}
+        self._put(Text(*at, text, rotation=40, rotation_mode="anchor", parse_math=False, **look))
 
     def line(
         self,
@@ -103,41 +109,35 @@ class Sheet:
         dashes: tuple[float, ...] = (),
     ) -> None:
         """A line through points, solid or with on-off dashes in pixels."""
-        style = (0, tuple(step / width for step in dashes)) if dashes else "-"
         xs, ys = [x for x, _ in points], [y for _, y in points]
-        self._axes.plot(xs, ys, color=CODES[colour], lw=width, ls=style, clip_on=False, solid_capstyle="butt")
+        line = Line2D(xs, ys, color=CODES[colour], lw=width, solid_capstyle="butt")
+        if dashes:
+            line.set_linestyle((0, tuple(step / width for step in dashes)))
+        self._put(line)
 
     def dot(self, at: tuple[float, float], colour: Colour, *, shape: str = "o", size: float = 8.0) -> None:
         """A marker with a rim in the colour of the paper, so that it stands off lines beneath it."""
         rim: dict[str, Any] = {"markeredgecolor": CODES["card"], "markeredgewidth": 1.2}
-        self._axes.plot([at[0]], [at[1]], marker=shape, ms=size, color=CODES[colour], ls="none", clip_on=False, **rim)
+        self._put(Line2D([at[0]], [at[1]], marker=shape, ms=size, color=CODES[colour], ls="none", **rim))
 
-    def box(
-        self,
-        corner: tuple[float, float],
-        size: tuple[float, float],
-        colour: Colour,
-        *,
-        opacity: float = 1.0,
-        rim: bool = False,
-    ) -> None:
-        """A rectangle from its top left corner; with ``rim``, its dashed outline only."""
-        fill: dict[str, Any] = (
-            {"fill": False, "ec": CODES[colour], "ls": (0, (2, 2))} if rim else {"fc": CODES[colour], "lw": 0}
-        )
-        self._axes.add_patch(Rectangle(corner, *size, alpha=opacity, clip_on=False, **fill))
+    def box(self, corner: tuple[float, float], size: tuple[float, float], colour: Colour, *, opacity: float = 1.0) -> None:
+        """A filled rectangle from its top left corner."""
+        self._put(Rectangle(corner, *size, fc=CODES[colour], lw=0, alpha=opacity))
+
+    def outline(self, corner: tuple[float, float], size: tuple[float, float], colour: Colour) -> None:
+        """The dashed outline of a rectangle."""
+        self._put(Rectangle(corner, *size, fill=False, ec=CODES[colour], ls=(0, (2, 2))))
 
     def bar(self, corner: tuple[float, float], size: tuple[float, float], colour: Colour) -> None:
         """A rectangle with slightly rounded corners; nothing where it has no width."""
         radius = min(2.5, size[0] / 2, size[1] / 2)
         if radius > 0:
             style = f"round,pad=0,rounding_size={radius}"
-            self._axes.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, fc=CODES[colour], lw=0, clip_on=False))
+            self._put(FancyBboxPatch(corner, *size, boxstyle=style, fc=CODES[colour], lw=0))
 
     def area(self, points: Sequence[tuple[float, float]], colour: Colour, *, opacity: float) -> None:
         """A filled polygon."""
-        xs, ys = [x for x, _ in points], [y for _, y in points]
-        self._axes.fill(xs, ys, fc=CODES[colour], alpha=opacity, lw=0, clip_on=False)
+        self._put(Polygon(points, fc=CODES[colour], alpha=opacity, lw=0))
 
     def svg(self, name: str, title: str, summary: str) -> str:
         """The drawing as inline SVG with a title and a description, all ids beginning with ``name``."""

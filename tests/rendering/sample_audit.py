@@ -1,11 +1,8 @@
 """A finished audit made by hand: a face GAN and its blurred copy, three gates, hostile names, and a long variant."""
 
-import numpy as np
-from PIL import Image, ImageDraw
+from rendering.drawn_faces import boxes_of, digest_of, link_of, pixels_of
 
 from audit.component import Audited
-from audit.digest import bytes_digest
-from audit.images import Pixels
 from audit.panels import Bars, Curve, Gallery, Heatmap, Intervals, Line, Span, Table
 from audit.records import Cost, Finding, Interval, RunManifest, Verdict
 
@@ -13,49 +10,6 @@ HOSTILE = (
     "</script><img src=x onerror=alert(1)>\x00\x1b[31m \u202etxet desrever\u202c <b>&amp;</b> @team | $x^2$ 漢字 \ud800"
 )
 OCCUPATIONS = ("nurse", "engineer", "judge", "teacher", "farmer", "software developer", "chief executive officer", "dancer")
-
-
-def face(seed: int, side: int = 64) -> Pixels:
-    """A drawn face: an ellipse with eyes and a mouth, in colours that depend on the seed."""
-    rng = np.random.default_rng(seed)
-    image = Image.new("RGB", (side, side), tuple(int(c) for c in rng.integers(120, 230, 3)))
-    pen = ImageDraw.Draw(image)
-    skin = [(246, 216, 190), (224, 172, 130), (160, 110, 76), (96, 65, 52)][int(rng.integers(4))]
-    hair = [(40, 30, 25), (110, 70, 35), (200, 160, 80)][int(rng.integers(3))]
-    pen.ellipse((side * 0.2, side * 0.08, side * 0.8, side * 0.7), fill=hair)
-    pen.ellipse((side * 0.25, side * 0.18, side * 0.75, side * 0.88), fill=skin)
-    for x in (0.4, 0.6):
-        pen.ellipse((side * (x - 0.04), side * 0.42, side * (x + 0.04), side * 0.5), fill=(30, 30, 30))
-    pen.arc((side * 0.38, side * 0.55, side * 0.62, side * 0.74), 20, 160, fill=(150, 40, 50), width=2)
-    return np.array(image, dtype=np.uint8)
-
-
-def digest_of(seed: int) -> str:
-    """The digest under which image ``seed`` is known."""
-    return bytes_digest(f"face {seed}".encode())
-
-
-IMAGES = {digest_of(seed): seed for seed in range(400)}
-PURGED = digest_of(7)
-NO_DETECTOR = digest_of(8)
-NO_FACE = digest_of(9)
-BOX = (16.0, 14.0, 48.0, 56.0)
-
-
-def pixels_of(image: str) -> Pixels | None:
-    """Pixels of an image; one was purged."""
-    return None if image == PURGED else face(IMAGES[image])
-
-
-def boxes_of(image: str) -> list[tuple[float, float, float, float]] | None:
-    """One box, none at all, or no detector."""
-    return None if image == NO_DETECTOR else [] if image == NO_FACE else [BOX]
-
-
-def link_of(image: str) -> str:
-    """Where the stored image lies, seen from the report."""
-    plain = image.removeprefix("sha256:")
-    return f"images/{plain[:2]}/{plain}.png"
 
 
 def gallery(first: int, count: int, title: str) -> Gallery:
@@ -273,6 +227,7 @@ def verdict(finding: Finding, outcome: str, limit: float, words: str) -> Verdict
             "estimate": finding.estimate,
             "interval": finding.interval,
             "limit": limit,
+            "note": "The sample is too small on purpose." if outcome == "inconclusive" else "",
         }
     )
 
@@ -309,11 +264,11 @@ def long() -> Audited:
             (i % 97) / 97,
             40,
         ).model_copy(update={"panels": (gallery(i % 300, 30, f"Cell {i}"),)})
-        for i in range(700)
+        for i in range(400)
     )
     many = tuple(
         overall_share().model_copy(update={"metric": f"extra.quantity_{i}", "where": {"part": str(j)}})
-        for i in range(30)
+        for i in range(16)
         for j in range(5)
     )
-    return audited((*cells, *many), (verdict(cells[650], "fail", 0.9, "one cell among hundreds"),))
+    return audited((*cells, *many), (verdict(cells[350], "fail", 0.9, "one cell among hundreds"),))

@@ -1,0 +1,163 @@
+"""The page as a reader gets it: in a browser, on a desk and on a phone, light and dark, by keyboard, on paper."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rendering import drawn_faces, sample_audit
+
+from audit.images import encode_png
+from reports.html import Html
+
+DESK, PHONE = 1280, 390
+
+
+class Visit:
+    """A page with everything that went wrong or out while it was open."""
+
+    def __init__(self, chromium: Any, path: Path, width: int = DESK, scheme: str = "light") -> None:
+        self.context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.page = self.context.new_page()
+        self.console: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.console.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(path.as_uri())
+        self.path = path
+
+    def __enter__(self) -> "Visit":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+    def outward(self) -> list[str]:
+        """Requests for anything but the page itself and what it carries."""
+        return [url for url in self.requests if url != self.path.as_uri() and not url.startswith("data:")]
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+@pytest.mark.parametrize("name", ["demo", "empty", "long"])
+def test_page_fits_asks_no_network_and_logs_nothing(chromium: Any, pages: dict[str, Path], name: str, width: int) -> None:
+    with Visit(chromium, pages[name], width) as visit:
+        visit.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        room, used = visit.page.evaluate("[document.documentElement.clientWidth, document.documentElement.scrollWidth]")
+        assert used <= room
+        assert visit.console == []
+        assert visit.outward() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_axe_finds_no_serious_violation(chromium: Any, pages: dict[str, Path], width: int, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="the extra `dev` brings axe").Axe()
+    with Visit(chromium, pages["demo"], width, scheme) as visit:
+        visit.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        results = axe.run(visit.page).response
+        assert len(results["passes"]) > 20  # the engine did run
+        grave = [
+            (v["id"], [n["target"] for n in v["nodes"]][:5])
+            for v in results["violations"]
+            if v["impact"] in ("serious", "critical")
+        ]
+        assert grave == []
+
+
+def test_axe_sees_a_planted_violation(chromium: Any, pages: dict[str, Path]) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="the extra `dev` brings axe").Axe()
+    with Visit(chromium, pages["empty"]) as visit:
+        visit.page.evaluate(
+            "document.querySelector('main').innerHTML += '<img src=\"data:,\"><p style=color:#eee>faint</p>'"
+        )
+        found = {v["id"] for v in axe.run(visit.page).response["violations"]}
+        assert {"image-alt", "color-contrast"} <= found
+
+
+def test_schemes_change_the_charts_too(chromium: Any, pages: dict[str, Path]) -> None:
+    colours = {}
+    for scheme in ("light", "dark"):
+        with Visit(chromium, pages["demo"], DESK, scheme) as visit:
+            colours[scheme] = visit.page.evaluate(
+                "[getComputedStyle(document.body).backgroundColor,"
+                " getComputedStyle(document.querySelector('.chart text')).fill,"
+                " getComputedStyle(document.querySelector('.chart use')).fill]"
+            )
+    assert all(light != dark for light, dark in zip(colours["light"], colours["dark"], strict=True))
+
+
+def test_keyboard_reaches_verdict_tables_and_details(chromium: Any, pages: dict[str, Path]) -> None:
+    with Visit(chromium, pages["demo"]) as visit:
+        page = visit.page
+        page.keyboard.press("Tab")
+        skip = page.evaluate(
+            "(() => { const a = document.activeElement; return [a.className, a.getBoundingClientRect().left] })()"
+        )
+        assert skip[0] == "skip"
+        assert skip[1] >= 0
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+        assert page.evaluate("[...document.querySelectorAll('.scroll')].every(e => e.tabIndex === 0)")
+        page.locator("summary").first.focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.querySelector('details').open")
+
+
+def test_works_without_javascript(chromium: Any, pages: dict[str, Path]) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(pages["demo"].as_uri())
+    page.locator("nav a", has_text="What it cost").click()
+    assert page.url.endswith("#cost")
+    assert page.locator("#cost table").first.is_visible()
+    numbers = page.locator("figure.plot details table").first
+    assert not numbers.is_visible()
+    page.locator("figure.plot summary").first.click()
+    assert numbers.is_visible()
+    context.close()
+
+
+def test_a_thumbnail_opens_the_sharp_image(chromium: Any, tmp_path: Path) -> None:
+    image = drawn_faces.digest_of(20)
+    stored = tmp_path / drawn_faces.link_of(image)
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(encode_png(drawn_faces.face(20)))
+    report = tmp_path / "report.html"
+    report.write_bytes(Html().render(sample_audit.demo()))
+    with Visit(chromium, report) as visit:
+        visit.page.locator(f'a[href="{drawn_faces.link_of(image)}"]').first.click()
+        visit.page.wait_for_url(stored.as_uri())
+        assert visit.page.evaluate("[document.images[0].naturalWidth, document.images[0].naturalHeight]") == [64, 64]
+
+
+def test_every_chart_stays_inside_its_picture(chromium: Any, pages: dict[str, Path]) -> None:
+    """Labels are set by the browser, in fonts that the drawing never saw: none may run out at the right or the bottom."""
+    script = """[...document.querySelectorAll('svg.chart')].map(svg => {
+      const box = svg.getBoundingClientRect();
+      return [...svg.querySelectorAll('text')].filter(t => t.getBoundingClientRect().right > box.right + 3
+        || t.getBoundingClientRect().left < box.left - 3 || t.getBoundingClientRect().bottom > box.bottom + 3)
+        .map(t => t.textContent) }).flat()"""
+    with Visit(chromium, pages["demo"]) as visit:
+        assert visit.page.evaluate(script) == []
+
+
+def test_prints_in_light_colours_with_methods_unfolded(chromium: Any, pages: dict[str, Path]) -> None:
+    with Visit(chromium, pages["demo"], 700, "dark") as visit:
+        visit.page.emulate_media(media="print", color_scheme="dark")
+        assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert not visit.page.locator("nav").is_visible()
+        pdf = visit.page.pdf(format="A4")
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) >= 5
+
+
+def test_hostile_names_stay_text(chromium: Any, pages: dict[str, Path]) -> None:
+    with Visit(chromium, pages["demo"]) as visit:
+        assert visit.page.locator("script, iframe, object, embed, form, base").count() == 0
+        assert visit.page.locator("img[onerror]").count() == 0
+        assert visit.page.locator("bdi", has_text="</script><img src=x onerror=alert(1)>").count() > 0
+        shown = visit.page.locator("main").inner_text()
+        assert not re.search("[\u202a-\u202e\u2066-\u2069\x00-\x08\x0b-\x1f]", shown)
+        assert visit.page.evaluate(
+            "[...document.images].every(i => i.src.startsWith('data:image/jpeg;base64,') && i.naturalWidth > 0)"
+        )
