@@ -183,7 +183,7 @@ class Gan(Generator):
 
     def _loaded(self, device: torch.device, dtype: torch.dtype) -> Callable[..., Any]:
         if self.torchscript:
-            return load_torchscript(self.torchscript, device).to(dtype)
+            return load_torchscript(self.torchscript, device, dtype)
         if self.program:
             program, kinds = load_program(self.program, device)
             if kinds - {dtype}:

@@ -2,7 +2,9 @@
 
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,8 +24,8 @@ TOUCHES_FILES = re.compile(r"\b(save|from_file|\w*(?:read|write)_(?:file|image|j
 FOREIGN_OPERATOR = re.compile(r"\bops\b(?!\.(?:aten|prims?|torchvision)\.)[^\n]*")
 
 
-def load_torchscript(path: Path, device: torch.device) -> torch.jit.ScriptModule:
-    """Load a file written by ``torch.jit.save`` onto a device, in evaluation mode.
+def load_torchscript(path: Path, device: torch.device, dtype: torch.dtype) -> Callable[..., Any]:
+    """Load a file written by ``torch.jit.save`` onto a device, in evaluation mode, and return it as a function.
 
     Its data is read by TorchScript's own reader, which knows tensors and TorchScript classes only. Code that reads or
     writes files, or that calls operators of foreign libraries, is refused before anything is loaded; debugging
@@ -55,8 +57,15 @@ def load_torchscript(path: Path, device: torch.device) -> torch.jit.ScriptModule
     except (RuntimeError, ValueError, OSError) as error:
         line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise InputError(f"{path}: torch {torch.__version__} cannot load it ({line.strip()})") from error
-    module.eval()
-    return module
+    module.eval().to(dtype)
+
+    def call(*inputs: Any, **params: Any) -> Any:
+        # Otherwise the executor watches the first calls and then fuses operators: later images would come from other
+        # kernels than the first, and a resumed run would not repeat them.
+        with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]  # public, though not listed as such
+            return module(*inputs, **params)
+
+    return call
 
 
 def _check_code(code: str, path: Path) -> None:

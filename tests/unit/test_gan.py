@@ -28,6 +28,7 @@ from audit.component import Generator
 from audit.errors import GenerationError, InputError, SpecError, WeightsMissing
 from audit.records import ClassLabel, Latent, TextPrompt
 from audit.spec import Use
+from audit.testing import check_generator
 from audit.weights import locate
 from generators.gan import Gan
 from generators.latents import Latents
@@ -57,6 +58,7 @@ def test_every_format_draws_what_a_plain_call_draws(small: nn.Module, source: di
         {"torchscript": scripted(small, tmp_path / "small.pt")},
         {"program": exported(small, (torch.zeros(2, 4, 1, 1),), tmp_path / "small.pt2")},
     ]
+    check_generator(Gan.model_validate({**common, **sources[2], "batch": 3}))
     wanted = by_hand(small, SEEDS, (4, 1, 1)).astype(int)
     assert wanted.std() > 1, "a flat image would prove nothing"
     for source_params in sources:
@@ -85,6 +87,7 @@ def test_the_digiface_pack_draws_distinct_plausible_images() -> None:
     assert isinstance(gan, Generator)
     gan.check()
     assert gan.packs() == ("dcgan-digiface",)
+    check_generator(gan)
     with gan.open("cpu") as draw:
         found = images(draw(requests(range(8))))
     assert found.shape == (8, 64, 64, 3)

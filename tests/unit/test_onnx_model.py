@@ -14,12 +14,14 @@ from onnx import TensorProto, helper, numpy_helper
 from tiny_gans import SEEDS, Labelled, images, requests, small_dcgan
 from torch import Tensor, nn
 
-from audit.catalog import build
+from audit.catalog import build, build_as
 from audit.component import Generator
 from audit.errors import AuditError, GenerationError, InputError, OutOfMemory, SpecError
 from audit.records import ClassLabel, Failed, Latent, TextPrompt
 from audit.spec import Use
+from audit.testing import check_generator
 from generators.onnx_drawing import OnnxLatents
+from generators.onnx_model import OnnxModel
 
 FLOAT, HALF, INT64 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT64
 
@@ -91,6 +93,7 @@ def test_an_exported_network_draws_what_torch_draws(external: bool, path: Path, 
     with torch.no_grad():
         wanted = pixels_of(module(torch.from_numpy(by_seed((4, 1, 1))).float()).double().numpy()).astype(int)
     found = images(drawn(requests(SEEDS), path=str(path))).astype(int)
+    check_generator(build_as("generators", Use(use="onnx_model", params={"path": str(path), "batch": 3}), OnnxModel))
     assert wanted.std() > 10
     assert np.abs(found - wanted).max() <= 1
 
