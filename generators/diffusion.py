@@ -1,6 +1,7 @@
 """Any diffusers pipeline, from a local folder or the hub: text-to-image, class-conditional or unconditional."""
 
 import inspect
+import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ import transformers
 from pydantic import Field, FiniteFloat, JsonValue, field_validator, model_validator
 
 from audit.component import DrawBatch, Generator
-from audit.digest import digest, short
+from audit.digest import bytes_digest, short
 from audit.errors import InputError
 from generators.diffusion_call import (
     Kind,
@@ -135,7 +136,7 @@ class Diffusion(Generator):
             "revision": folder.commit or "local folder",
             "diffusers": diffusers.__version__,
             "scheduler": self._scheduler_name(folder),
-            "scheduler_config": short(digest(self._scheduler_config(folder))),
+            "scheduler_config": self._scheduler_digest(folder),
             "dtype": self.dtype,
             "size": f"{self.width} x {self.height}" if self.width else "the pipeline's default",
             "safety_checker": self._checker_state(folder),
@@ -173,9 +174,11 @@ class Diffusion(Generator):
         own = next((part.class_name for part in folder.parts if part.name == "scheduler"), "")
         return self.scheduler or CONVERTS.get(folder.pipeline.__name__, own)
 
-    def _scheduler_config(self, folder: PipelineFolder) -> dict[str, Any]:
+    def _scheduler_digest(self, folder: PipelineFolder) -> str:
         stored = folder.config("scheduler", "scheduler_config.json")
-        return {name: value for name, value in stored.items() if name != "_diffusers_version"} | self.scheduler_options
+        used = {name: value for name, value in stored.items() if name != "_diffusers_version"} | self.scheduler_options
+        text = json.dumps(used, sort_keys=True)  # not canonical JSON: some schedulers store an infinite limit
+        return short(bytes_digest(text.encode()))
 
     # ------------------------------------------------------------------------------------------------ checks
 
@@ -272,6 +275,7 @@ class Diffusion(Generator):
         return Asked(
             kind=kind_of(folder),
             fixed=self._given() | self.call,
+            counted="batch_size" in parameters(folder.pipeline),
             classes=classes(folder),
             token_limits=token_limits(folder, self.call),
             noise_device=device if self.noise_device == "device" else "cpu",

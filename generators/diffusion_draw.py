@@ -12,7 +12,7 @@ import torch
 
 from audit.component import Product, Request
 from audit.errors import GenerationError, OutOfMemory
-from audit.records import ClassLabel, Failed, Filtered, Latent, TextPrompt
+from audit.records import ClassLabel, Failed, Filtered, TextPrompt
 from generators.diffusion_call import Kind
 from generators.diffusion_pipeline import Seeds, first_line
 from generators.outputs import products
@@ -33,6 +33,8 @@ class Asked:
     """The conditions that the pipeline draws."""
     fixed: Mapping[str, Any]
     """Call parameters that do not change."""
+    counted: bool
+    """Whether the call is told how many images to draw."""
     classes: int | None
     """How many class labels it knows; None where nobody says."""
     token_limits: Mapping[str, int]
@@ -100,7 +102,7 @@ class Drawer:
             # an unknown label would end the process on a GPU, so its row draws class 0 and is thrown away
             labels = [c.label for c in conditions if isinstance(c, ClassLabel)]
             arguments["class_labels"] = [label if self._knows(label) else 0 for label in labels]
-        elif self._asked.kind is Latent:
+        if self._asked.counted:
             arguments["batch_size"] = len(requests)
         return arguments
 

@@ -12,6 +12,7 @@ import torch
 from diffusion_cases import KINDS, PROMPTS, QUIRKS, SIDES, bare, calm, drawn, four, pixels, prompts, request  # noqa: F401
 from tiny_pipelines import BUILDERS, built
 
+from audit.records import ClassLabel
 from audit.testing import check_generator
 from generators.diffusion import Diffusion
 
@@ -147,3 +148,18 @@ def test_grey_images_become_colour(tmp_path: Path) -> None:
 
 def test_nothing_is_drawn_for_nothing(folder: Callable[[str], Path]) -> None:
     assert drawn(Diffusion(model=str(folder("ddim")), steps=1), []) == []
+
+
+def test_class_labels_of_a_pipeline_that_is_told_the_count(tmp_path: Path) -> None:
+    small = {"sample_size": 8, "block_out_channels": (8, 8), "norm_num_groups": 4, "layers_per_block": 1}
+    blocks = {"down_block_types": ("DownBlock2D",) * 2, "up_block_types": ("UpBlock2D",) * 2}
+    unet = diffusers.UNet2DModel(in_channels=3, out_channels=3, num_class_embeds=10, **small, **blocks)
+    scheduler = diffusers.CMStochasticIterativeScheduler()
+    diffusers.ConsistencyModelPipeline(unet=unet, scheduler=scheduler).save_pretrained(tmp_path)
+    generator = Diffusion(model=str(tmp_path), steps=2)
+    requests = [request(ClassLabel(label=label), 5) for label in (1, 2, 1)]
+    assert generator.accepts() == (ClassLabel,)
+    found = pixels(drawn(generator, requests))
+    np.testing.assert_array_equal(found[0], found[2])
+    assert (found[0] != found[1]).any()
+    np.testing.assert_array_equal(found, bare(tmp_path, requests, num_inference_steps=2, batch_size=3).images)

@@ -315,7 +315,9 @@ class Broken:
 
 
 def broken(answer: Callable[[], object]) -> Drawer:
-    return Drawer(Broken(answer), Asked(kind=Latent, fixed={}, classes=None, token_limits={}, noise_device="cpu"))
+    return Drawer(
+        Broken(answer), Asked(kind=Latent, fixed={}, counted=True, classes=None, token_limits={}, noise_device="cpu")
+    )
 
 
 def give(images: object, **more: object) -> Callable[[], object]:

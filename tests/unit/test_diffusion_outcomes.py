@@ -142,6 +142,19 @@ def test_settings_tell_how_it_was_run(folder: Callable[[str], Path]) -> None:
     assert Diffusion(model=str(folder("ddim"))).settings()["scheduler"] == "DDIMScheduler"
 
 
+def test_scheduler_settings_may_be_infinite(tmp_path: Path) -> None:
+    """DPM-Solver's own files hold ``-Infinity``, which JSON does not know."""
+    model = stable_diffusion(tmp_path)
+    scheduler = diffusers.DPMSolverMultistepScheduler(steps_offset=1)
+    assert scheduler.config.lambda_min_clipped == -np.inf
+    (model / "scheduler" / "scheduler_config.json").write_text(scheduler.to_json_string())
+    index = model / "model_index.json"
+    index.write_text(index.read_text().replace("PNDMScheduler", "DPMSolverMultistepScheduler"))
+    generator = Diffusion(model=str(model), steps=2)
+    assert len(generator.settings()["scheduler_config"]) == 8
+    assert pixels(drawn(generator, prompts(*PROMPTS))).shape == (4, 32, 32, 3)
+
+
 def test_numerics_name_what_decides_the_numbers(folder: Callable[[str], Path]) -> None:
     facts = Diffusion(model=str(folder("sd")), attention_slicing=True).numerics("cpu")
     assert (facts["torch"], facts["diffusers"]) == (torch.__version__, diffusers.__version__)
