@@ -113,6 +113,8 @@ class Encoded:
     """An image that arrived encoded (from an API): the store keeps these very bytes, and they are what is scored."""
 
     data: bytes
+    note: str = ""
+    """What the service said about it, such as the prompt that it drew instead."""
 
 
 Product = Pixels | Encoded | OnDisk | Refused | Filtered | Failed

@@ -194,7 +194,8 @@ class GenerateStage:
                 return Failed(reason=f"cannot be decoded: {error}"), "", None
             image = bytes_digest(product.data) if location else self.store.put_image(product.data, decoded.codec)
             height, width = decoded.pixels.shape[:2]
-            return Made(image=image, width=width, height=height, codec=decoded.codec), location, decoded.pixels
+            note = product.note if isinstance(product, Encoded) else ""
+            return Made(image=image, width=width, height=height, codec=decoded.codec, note=note), location, decoded.pixels
         return product, "", None
 
     def _finish(self, futures: list[Future[Drawing]]) -> list[Drawing]:
@@ -221,5 +222,6 @@ def _record(row: dict[str, object]) -> ImageRecord:
     draw = {name: row[name] for name in ("generator", "probe", "index", "seed")}
     fields = ("image", "width", "height", "codec") if row["outcome"] == "made" else ("reason",)
     outcome = {"outcome": row["outcome"], **{name: row[name] for name in fields}}
+    outcome |= {"note": row["reason"]} if row["outcome"] == "made" else {}
     rest = {name: row[name] for name in ("seconds", "device", "batch")}
     return ImageRecord.model_validate({"draw": draw, "outcome": outcome, **rest})

@@ -8,6 +8,7 @@ from audit.catalog import build, identity
 from audit.component import Column, Component, Generator, Metric, ProbeSuite, Request, Scorer
 from audit.digest import derive_seed, digest, set_digest, short
 from audit.errors import SpecError
+from audit.images import decoder
 from audit.records import Draw, Probe
 from audit.spec import AuditSpec, GateRule, Use, nearest
 from audit.weights import locate
@@ -173,7 +174,7 @@ def make_plan(spec: AuditSpec, device: str) -> Plan:
             PlannedGenerator(name, component, identity(component, device), wanted[name], looked[name], spec.seed)
             for name, component in generators
         ),
-        scorers=tuple(PlannedScorer(name, component, identity(component, device)) for name, component in scorers),
+        scorers=tuple(PlannedScorer(name, component, _scorer_key(component, device)) for name, component in scorers),
         metrics=tuple(PlannedMetric(name, component) for name, component in metrics),
         suites={name: set_digest(probe.id for probe in probes) for name, probes in suites.items()},
     )
@@ -188,6 +189,11 @@ def run_digest(spec: AuditSpec, generators: Mapping[str, Generator], wanted: Map
             "probes": {name: sorted(w.probe.id for w in probes) for name, probes in wanted.items()},
         }
     )
+
+
+def _scorer_key(scorer: Scorer, device: str) -> str:
+    """Identity of a scorer and of what turns stored bytes into the pixels that it sees."""
+    return digest([identity(scorer, device), decoder()])
 
 
 def _built(base: type[Any], kind: Any, use: Use) -> Any:

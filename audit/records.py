@@ -137,6 +137,8 @@ class Made(Record):
     height: int
     codec: str
     """How the stored bytes are encoded, for example ``png`` or ``jpeg``."""
+    note: str = ""
+    """What the generator said about it, such as the prompt that it drew instead of the one asked for."""
 
 
 class Refused(Record):

@@ -16,7 +16,7 @@ from audit.environment import device_name, revision, versions
 from audit.errors import AuditError
 from audit.gate import judge
 from audit.generate import GenerateStage
-from audit.images import Pixels, decode
+from audit.images import Pixels, decode, decoder
 from audit.measure import build_table, measure
 from audit.plan import Plan, PlannedGenerator
 from audit.records import Cost, RunManifest, Verdict
@@ -137,7 +137,7 @@ def _begin(plan: Plan, store: RunStore) -> RunManifest:
         packs=packs,
         unpinned=tuple(pack for pack in packs if catalogue()[pack].unpinned),
         suites=dict(plan.suites),
-        versions=versions(),
+        versions={**versions(), "image decoder": decoder()},
         device=f"{plan.device}: {device_name(plan.device)}",
         revision=revision(),
         counts=earlier.counts if earlier else {},

@@ -240,7 +240,7 @@ def _draw_row(record: ImageRecord, location: str) -> dict[str, Any]:
     return {
         **record.draw.model_dump(),
         "outcome": outcome.outcome,
-        "reason": "" if isinstance(outcome, Made) else outcome.reason,
+        "reason": outcome.note if isinstance(outcome, Made) else outcome.reason,
         "image": outcome.image if isinstance(outcome, Made) else "",
         "width": outcome.width if isinstance(outcome, Made) else 0,
         "height": outcome.height if isinstance(outcome, Made) else 0,

@@ -34,7 +34,10 @@ DRAW_SCHEMA = pa.schema(
         ("batch", pa.int32()),
     ]
 )
-"""Columns of the draws table: an ``ImageRecord``, flat. ``location`` is empty, or the path of an image kept outside."""
+"""Columns of the draws table: an ``ImageRecord``, flat. ``location`` is empty, or the path of an image kept outside.
+
+``reason`` says why there is no image; of a made one it is the generator's note.
+"""
 
 MISSING = "not scored"
 

@@ -67,6 +67,7 @@ class Bars(AbstractContextManager["Bars"]):
 
 def start_logging(*, verbose: bool) -> None:
     """Warnings (or everything) of this package to stderr."""
+    logging.captureWarnings(capture=True)  # libraries warn of odd input; that belongs among the log lines
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
         format="%(message)s",

@@ -47,6 +47,7 @@ class Link:
     """Where the image can be fetched."""
 
     url: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +113,27 @@ def _image(body: bytes) -> Encoded | Link | Filtered | Failed:
     item = data[0]
     if item.get("respect_moderation") is False or any("contentfilter" in _plain(v) for v in _values(item, "finish_reason")):
         return Filtered(reason="the answer marks the image as withheld by moderation")
+    note = _rewritten(item)
     if item.get("b64_json"):
-        return _decoded(item["b64_json"])
+        return _decoded(item["b64_json"], note)
     url = item.get("url")
     if not isinstance(url, str) or not url:
         return Failed(reason=f"neither `b64_json` nor `url` in the answer; its keys are {_line(', '.join(item)) or 'none'}")
-    return Link(url)
+    return Link(url, note)
 
 
-def _decoded(text: object) -> Encoded | Failed:
+def _rewritten(item: dict[str, Any]) -> str:
+    """A service that draws another prompt than the one asked for says so; an audit must not lose that."""
+    prompt = item.get("revised_prompt")
+    return f"drawn instead: {_line(prompt)}" if isinstance(prompt, str) and prompt else ""
+
+
+def _decoded(text: object, note: str) -> Encoded | Failed:
     try:
         data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
     except (binascii.Error, ValueError) as error:
         return Failed(reason=f"`b64_json` of the answer is not base64 ({error})")
-    return Encoded(data) if data else Failed(reason="`b64_json` of the answer holds no image")
+    return Encoded(data, note) if data else Failed(reason="`b64_json` of the answer holds no image")
 
 
 def _json(body: bytes) -> Any:

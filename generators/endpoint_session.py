@@ -146,8 +146,9 @@ class Session:
         async with self._slots:
             found = await self._with_retries(lambda: self._ask(request), rng)
             if isinstance(found, Link):
-                url = found.url
-                found = await self._with_retries(lambda: self._fetch(url), rng)
+                link = found
+                found = await self._with_retries(lambda: self._fetch(link.url), rng)
+                found = Encoded(found.data, link.note) if isinstance(found, Encoded) else found
         if isinstance(found, Hopeless):
             remedy = REMEDIES[found.kind].format(key_env=self._service.key_env or "`key_env`")
             raise GenerationError(f"{self._service.address}: {self._safe(found.reason)}; {remedy}")

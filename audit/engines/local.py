@@ -20,6 +20,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 POLL_SECONDS = 0.1
+LEAVE_SECONDS = 10.0
+"""How long a batch in flight may take to finish when the run is stopped; an API that never answers is left behind."""
 
 
 class Cancelled(Exception):
@@ -102,7 +104,7 @@ class LocalEngine:
             self._stop.set()
             raise
         finally:
-            thread.join(timeout=None if self._stop.is_set() else 0)
+            thread.join(timeout=LEAVE_SECONDS if self._stop.is_set() else 0)
 
     def _put(self, ready: "queue.Queue[R | _End]", item: R) -> None:
         while True:

@@ -59,8 +59,10 @@ class Attributes(Scorer):
     its confidence is no probability: ``gender_confidence`` leaves out the faces that even it finds ambiguous, and a share
     made from these labels needs correction by labelled images.
 
-    Error on 180 photographs of adults, balanced over perceived gender and six age bands, as measured with the defaults:
-    see the pack's catalogue entry and ``imgaudit calibrate``.
+    Measured with the defaults on 180 FairFace photographs of adults, balanced over two genders and six age bands (95 %
+    Wilson intervals): a face was found in 83 % [77, 88]; of 150 faces 15 % were ambiguous, and of the rest 93 % [87, 96]
+    agreed with the annotated gender; of 133 faces with an age band 62 % [53, 70] agreed, because people over 50 are
+    read about ten years too young. Generated faces may be read better or worse: label some of yours.
     """
 
     infers_people: ClassVar[bool] = True

@@ -1,5 +1,6 @@
 """ONNX models on the device that was asked for, with errors that a user can read."""
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def open_model(path: Path, device: str) -> Callable[[Floats], Floats]:
 
     Raises:
         InputError: the file is no such model.
+        PluginError: onnxruntime is not installed, or fell back to the CPU where the GPU was named in the numbers' identity.
     """
     require_onnxruntime()
     providers = _providers(device)
@@ -59,9 +61,16 @@ def open_model(path: Path, device: str) -> Callable[[Floats], Floats]:
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3  # its warnings about nodes left on the CPU are no news to a user
     try:
-        session = onnxruntime.InferenceSession(str(path), settings, providers=providers, provider_options=options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a provider that is not there; checked below
+            session = onnxruntime.InferenceSession(str(path), settings, providers=providers, provider_options=options)
     except Exception as error:  # onnxruntime's exceptions share no base class of their own
         raise InputError(f"{path}: onnxruntime cannot open it ({_first_line(error)}); expected an ONNX model") from error
+    if session.get_providers()[0] != providers[0]:
+        raise PluginError(
+            f"onnxruntime {onnxruntime.__version__} offers {providers[0]} and cannot start it; "
+            "install the CUDA and cuDNN libraries that it was built for, or run with device cpu"
+        )
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type != "tensor(float)":
         found = ", ".join(f"{entry.name}: {entry.type}{entry.shape}" for entry in inputs)

@@ -187,6 +187,15 @@ def test_it_keeps_the_promises_of_a_generator(server: Server) -> None:
     check_generator(endpoint(server))
 
 
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_prompt_that_the_service_rewrote_stays_with_the_image(server: Server, linked: bool) -> None:
+    pointing = Reply(body={"data": [{"url": f"{server.url}/image.png", "revised_prompt": "a smiling nurse"}]})
+    server.script = in_turn(pointing, Reply(body=PNG)) if linked else in_turn(image(revised_prompt="a smiling nurse"))
+    (product,) = draw(endpoint(server), "a nurse")
+    assert isinstance(product, Encoded)
+    assert (product.data, product.note) == (PNG, "drawn instead: a smiling nurse")
+
+
 def test_images_come_back_in_the_order_of_the_requests(server: Server) -> None:
     def slow_first(seen: Seen) -> Reply:
         time.sleep(0.15 if seen.body["prompt"] == "0" else 0)
