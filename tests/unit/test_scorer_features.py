@@ -356,6 +356,13 @@ def test_onnxruntime_is_asked_for_only_where_it_is_needed(tmp_path: Path, monkey
     Features(torchscript=path, **OWN).check()
 
 
+def test_no_silent_fall_back_to_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The identity of the numbers names the provider, so another one may not take over."""
+    monkeypatch.setattr(onnx_session, "_providers", lambda _: ["NoSuchProvider", "CPUExecutionProvider"])
+    with pytest.raises(PluginError, match="cannot start it"):
+        onnx_session.open_model(means_in_onnx(tmp_path), "cuda")
+
+
 def test_wrong_dimension(tmp_path: Path):
     with pytest.raises(ScoringError, match=r"shape \(1, 3\); expected \(1, 5\)"):
         scored(Features(onnx=means_in_onnx(tmp_path), **{**OWN, "dimension": 5}), [view(noise(8))])
