@@ -1,4 +1,4 @@
-"""``clip`` and ``zero_shot`` against open_clip itself, on a small random model saved in its own format."""
+"""``clip`` against open_clip itself, on a small random model saved in its own format."""
 
 import gc
 import json
@@ -12,59 +12,31 @@ import torch
 from open_clip.tokenizer import HFTokenizer
 from PIL import Image
 from safetensors.torch import save_file
+from scorer_networks import LABELS, LONG, PREPROCESS, SHORT, SMALL, clip_folder, open_clips_own
 from scorer_views import noise, reason, scored, view
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from audit.catalog import build, identity
-from audit.component import Row
 from audit.errors import InputError, OutOfMemory, ScoringError, SpecError, WeightsError, WeightsMissing
-from audit.records import Abstained
 from audit.scorers import clip as clip_module
 from audit.scorers import clip_model
 from audit.scorers.clip import Clip
-from audit.scorers.zero_shot import ZeroShot
 from audit.spec import Use
-
-CONTEXT = 16
-SMALL = {
-    "embed_dim": 24,
-    "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
-    "text_cfg": {"context_length": CONTEXT, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
-}
-PREPROCESS = {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.4], "interpolation": "bicubic", "resize_mode": "shortest"}
-LABELS = {"day": ["a bright day", "noon"], "night": ["a dark night"]}
-SHORT, LONG = "a red cat", "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-
-
-def folder_of(path: Path, seed: int = 0) -> Path:
-    """A random model in the format of ``local-dir``."""
-    torch.manual_seed(seed)
-    model = open_clip.CLIP(**SMALL)
-    path.mkdir(exist_ok=True)
-    save_file(model.state_dict(), path / "open_clip_model.safetensors")
-    (path / "open_clip_config.json").write_text(json.dumps({"model_cfg": SMALL, "preprocess_cfg": PREPROCESS}))
-    return path
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return folder_of(tmp_path_factory.mktemp("clip") / "small")
+    return clip_folder(tmp_path_factory.mktemp("clip") / "small")
 
 
 @pytest.fixture(scope="module")
 def theirs(folder: Path):
-    """open_clip's own model, transform and tokenizer."""
-    name = f"local-dir:{folder}"
-    model, _, transform = open_clip.create_model_and_transforms(name, require_pretrained=True)
-    return model.eval(), transform, open_clip.get_tokenizer(name)
+    return open_clips_own(folder)
 
 
 def values(folder: Path, *views):
     return [rows[0].values for rows in scored(Clip(path=folder), list(views))]
-
-
-# --------------------------------------------------------------------------------------------------------- clip
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (64, 64), (50, 90), (20, 17)])
@@ -165,7 +137,7 @@ def test_float_pixels_are_refused(folder):
 
 
 def test_numbers_that_are_not_finite_become_an_abstention(tmp_path: Path):
-    folder = folder_of(tmp_path / "broken")
+    folder = clip_folder(tmp_path / "broken")
     torch.manual_seed(0)
     state = open_clip.CLIP(**SMALL).state_dict()
     state["visual.proj"].fill_(float("nan"))
@@ -189,7 +161,7 @@ def test_a_file_of_weights_with_its_architecture(tmp_path: Path, monkeypatch: py
 
 
 def test_identity_follows_the_files(tmp_path: Path):
-    first, second = folder_of(tmp_path / "a", 0), folder_of(tmp_path / "b", 1)
+    first, second = clip_folder(tmp_path / "a", 0), clip_folder(tmp_path / "b", 1)
     one, other = Clip(path=first), Clip(path=second)
     assert identity(one, "cpu") != identity(other, "cpu")
     assert one.space() != other.space()
@@ -247,7 +219,7 @@ def test_wrong_parameters_are_named(use, given, message):
 
 
 def test_a_folder_without_weights_is_never_a_random_model(tmp_path: Path):
-    folder = folder_of(tmp_path / "bare")
+    folder = clip_folder(tmp_path / "bare")
     (folder / "open_clip_model.safetensors").unlink()
     with pytest.raises(WeightsError, match="holds no weights"):
         Clip(path=folder).check()
@@ -269,7 +241,7 @@ def test_folders_that_are_no_clip_model(tmp_path: Path):
 
 
 def test_weights_of_another_size(tmp_path: Path):
-    folder = folder_of(tmp_path / "other")
+    folder = clip_folder(tmp_path / "other")
     config = {"model_cfg": {**SMALL, "embed_dim": 30}, "preprocess_cfg": PREPROCESS}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     with pytest.raises(WeightsError, match="cannot load it"):
@@ -280,80 +252,3 @@ def test_absent_pack_names_the_remedy(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("IMGAUDIT_CACHE", str(tmp_path))
     with pytest.raises(WeightsMissing, match="imgaudit weights pull clip-vit-b-32"):
         Clip(pack="clip-vit-b-32").check()
-
-
-# ----------------------------------------------------------------------------------------------------- zero_shot
-
-
-def labelled(folder: Path, vectors, space=None, **params):
-    scorer = ZeroShot(**{"path": folder, "labels": LABELS, **params})
-    own = {} if space is None else {"space": space}
-    given = [[Row({"vector": np.asarray(vector, dtype=np.float32), **own})] for vector in vectors]
-    return [rows[0].values for rows in scored(scorer, [view(noise(8), given={"clip": rows}) for rows in given])]
-
-
-@pytest.fixture(scope="module")
-def directions(theirs) -> np.ndarray:
-    """Unit mean of each label's encoded descriptions, by open_clip."""
-    model, _, tokenizer = theirs
-    means = []
-    for texts in LABELS.values():
-        with torch.no_grad():
-            mean = torch.nn.functional.normalize(model.encode_text(tokenizer(texts)), dim=-1).mean(0).numpy()
-        means.append(mean / np.linalg.norm(mean))
-    return np.stack(means)
-
-
-def test_the_nearest_description(folder, directions):
-    vectors = [*directions, np.random.default_rng(0).normal(size=24)]
-    vectors[2] /= np.linalg.norm(vectors[2])
-    found = labelled(folder, vectors, margin=0)
-    cosines = np.stack(vectors) @ directions.T
-    assert [row["label"].value for row in found] == [list(LABELS)[i] for i in cosines.argmax(1)]
-    gaps = np.abs(cosines[:, 0] - cosines[:, 1])
-    assert [row["margin"] for row in found] == pytest.approx(gaps, abs=1e-6)
-    assert [row["label"].confidence for row in found] == pytest.approx(1 / (1 + np.exp(-gaps / 0.01)), abs=1e-4)
-    hot = labelled(folder, vectors, margin=0, temperature=1)
-    assert [row["label"].confidence for row in hot] == pytest.approx(1 / (1 + np.exp(-gaps)), abs=1e-5)
-
-
-def test_unsure_between_two(folder, directions):
-    middle = directions.sum(0) / np.linalg.norm(directions.sum(0))
-    found = labelled(folder, [middle, directions[0]], column="light")
-    assert reason(found[0]["light"]) == "unsure"
-    assert found[0]["margin"] == pytest.approx(0, abs=1e-6)
-    assert found[1]["light"].value == "day"
-    gap = found[1]["margin"]
-    assert reason(labelled(folder, [directions[0]], margin=gap + 1e-4)[0]["label"]) == "unsure"
-
-
-def test_on_rows_of_the_clip_scorer(folder, directions):
-    views = [view(noise(32, seed), SHORT) for seed in range(3)]
-    rows = scored(Clip(path=folder), views)
-    scorer = ZeroShot(path=folder, labels=LABELS, margin=0)
-    found = scored(scorer, [view(noise(32, seed), SHORT, given={"clip": rows[seed]}) for seed in range(3)])
-    for given, row in zip(rows, found, strict=True):
-        nearest = int((directions @ given[0].values["vector"]).argmax())
-        assert row[0].values["label"].value == list(LABELS)[nearest]
-    assert scorer.requires() == ("clip",)
-    assert ZeroShot.infers_people
-    assert scorer.columns()[0].levels == ("day", "night")
-
-
-def test_an_image_without_a_vector_has_no_label(folder):
-    scorer = ZeroShot(path=folder, labels=LABELS)
-    given = {"clip": [Row({"vector": Abstained(reason="the network gave numbers that are not finite")})]}
-    found = scored(scorer, [view(noise(8), given=given)])[0][0].values
-    assert reason(found["label"]) == reason(found["margin"]) == "no CLIP vector"
-
-
-def test_vectors_of_another_model_are_refused(folder, tmp_path: Path):
-    with pytest.raises(ScoringError, match="give both the same pack or path"):
-        labelled(folder, [np.ones(24)], space=Clip(path=folder_of(tmp_path / "other", 1)).space())
-    with pytest.raises(ScoringError, match="a space of 7 dimensions"):
-        labelled(folder, [np.ones(7)])
-
-
-def test_a_description_that_the_model_cannot_read_whole(folder):
-    with pytest.raises(InputError, match="label 'night': a description has 17 tokens"):
-        labelled(folder, [np.ones(24)], labels={"day": ["noon"], "night": [LONG]})

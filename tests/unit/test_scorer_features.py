@@ -1,51 +1,29 @@
-"""``features`` against the libraries' own forward pass; resize and scale against second implementations."""
+"""``features`` against the libraries' own forward pass and closed forms."""
 
 import gc
-import pickle
 import weakref
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 import timm
 import torch
 import torchvision
-from onnx import TensorProto, helper
 from PIL import Image
-from safetensors.torch import load_file, save_file
-from scorer_views import noise, pack, reason, scored, view
+from safetensors.torch import load_file
+from scorer_networks import OWN, Means, means_in_onnx, saved
+from scorer_views import noise, pack, scored, view
 from timm.layers import resample_abs_pos_embed
 from tiny_gans import scripted
 from torch import nn
 
-from audit.catalog import build, identity
-from audit.errors import InputError, OutOfMemory, PluginError, ScoringError, SpecError, WeightsError, WeightsMissing
-from audit.scorers import feature_models, features, onnx_session
+from audit.errors import OutOfMemory
+from audit.scorers import feature_models, features
 from audit.scorers.features import Features
 from audit.scorers.inception import FidInception
-from audit.scorers.preprocess import Preparation
 from audit.scorers.torch_runtime import fit
-from audit.spec import Use
 
 RESNET, VIT = "test_resnet", "test_vit"
-OWN = {"side": 8, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25), "dimension": 3}
-WHOLE = Preparation(8, "bicubic_antialias", (0, 0, 0), (1, 1, 1))
-
-
-class Means(nn.Module):
-    """The mean of each channel: features in closed form."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.mean((2, 3))
-
-
-class Roots(nn.Module):
-    """Not a number wherever a channel's mean is below the middle."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.mean((2, 3)).sqrt()
 
 
 def vectors(scorer: Features, images) -> np.ndarray:
@@ -63,26 +41,9 @@ def varied(model: nn.Module) -> nn.Module:
     return model.eval()
 
 
-def saved(model: nn.Module, folder: Path) -> Path:
-    path = folder / "weights.safetensors"
-    save_file(model.state_dict(), path)
-    return path
-
-
 def normalised(images, mean, std) -> torch.Tensor:
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2) / 255
     return (batch - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
-
-
-def means_in_onnx(folder: Path, rows: int | str = "n") -> Path:
-    shape, node = [rows, 3, 8, 8], helper.make_node("ReduceMean", ["x"], ["y"], axes=[2, 3], keepdims=0)
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [rows, 3])]
-    model = helper.make_model(
-        helper.make_graph([node], "means", inputs, outputs), opset_imports=[helper.make_opsetid("", 13)], ir_version=9
-    )
-    onnx.save(model, folder / "means.onnx")
-    return folder / "means.onnx"
 
 
 @pytest.fixture
@@ -214,172 +175,6 @@ def test_torchscript_in_closed_form(tmp_path: Path):
     found = vectors(Features(torchscript=scripted(Means(), tmp_path / "means.pt"), **OWN), images)
     expected = (np.stack([image.mean((0, 1)) for image in images]) / 255 - 0.5) / 0.25
     np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-# -------------------------------------------------------------------------------------------------- preparation
-
-
-def test_fine_checkerboard_becomes_grey():
-    """Without antialiasing a 1-pixel checkerboard reduced 4 times would keep its stripes."""
-    board = np.repeat((np.indices((256, 256)).sum(0) % 2 * 255).astype(np.uint8)[..., None], 3, axis=2)
-    for kernel in ("bicubic_antialias", "bilinear_antialias"):
-        grey = Preparation(64, kernel, (0, 0, 0), (1, 1, 1))([board], torch.device("cpu")) * 255
-        assert grey.mean().item() == pytest.approx(127.5, abs=0.1)
-        assert grey.std().item() < 2
-
-
-@pytest.mark.parametrize("side", [100, 224, 37])
-def test_resize_is_that_of_pillow_in_float(side):
-    image = noise(64)[:48]
-    channels = [Image.fromarray(image[..., c].astype(np.float32)) for c in range(3)]
-    resized = [np.asarray(channel.resize((side, side), Image.Resampling.BICUBIC)).clip(0, 255) for channel in channels]
-    found = Preparation(side, "bicubic_antialias", (0, 0, 0), (1, 1, 1))([image], torch.device("cpu"))[0] * 255
-    np.testing.assert_allclose(found.numpy(), np.stack(resized), atol=0.01)
-
-
-def test_read_only_pixels_are_taken_and_left_alone():
-    image = noise(16)
-    image.flags.writeable = False
-    before = image.copy()
-    assert WHOLE([image], torch.device("cpu")).shape == (1, 3, 8, 8)
-    assert (image == before).all()
-
-
-def test_protocol_names_every_step():
-    described = Features(pack="efficientnet-lite0").numerics("cpu")
-    assert described["resize"] == "bicubic_antialias, float32, cut to 0..255, whole image to 224 x 224"
-    assert "mean 0.498039/0.498039/0.498039, std 0.501961" in described["scale"]
-    assert described["dtype"] == "float32"
-    assert described["tf32"] == "off"
-    assert {"torch", "timm", "device"} <= set(described)
-    assert described["timm"] == timm.__version__
-
-
-def test_identity_changes_with_weights_and_protocol(tmp_path: Path):
-    path = means_in_onnx(tmp_path)
-    plain = Features(onnx=path, **OWN)
-    assert identity(plain, "cpu") != identity(Features(onnx=path, kernel="bilinear", **OWN), "cpu")
-    before = identity(plain, "cpu")
-    with path.open("ab") as file:
-        file.write(b"\0")
-    assert identity(plain, "cpu") != before
-
-
-# ------------------------------------------------------------------------------------------------------- errors
-
-
-def params(**given):
-    return {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({}, "name one network"),
-        ({"pack": "efficientnet-lite0", "onnx": "m.onnx"}, "found pack and onnx"),
-        ({"weights": "w.safetensors"}, "weights need timm"),
-        ({"pack": "efficientnet-lite0", "timm": "resnet18"}, "pack already says which network"),
-        ({"onnx": "m.onnx"}, "needs side, mean, std and dimension"),
-        ({"onnx": "m.onnx", **OWN, "mean": [124, 116, 104]}, "less than or equal to 1"),
-        ({"timm": "resnet18", "weights": "w.pth", "file": "x"}, "name the pack too"),
-        ({"pakc": "efficientnet-lite0"}, "pack"),
-    ],
-)
-def test_wrong_parameters_are_named(given, message):
-    with pytest.raises(SpecError, match=message):
-        build("scorers", Use(use="features", params=given))
-
-
-def test_absent_file_is_found_before_any_work(tmp_path: Path):
-    with pytest.raises(InputError, match="no such file"):
-        Features(timm=RESNET, weights=tmp_path / "none.safetensors").check()
-
-
-def test_unknown_architecture(tmp_path: Path):
-    with pytest.raises(InputError, match="knows no model 'resnet_eighteen'"):
-        Features(timm="resnet_eighteen", weights=tmp_path / "w.safetensors").check()
-
-
-def test_absent_pack_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("IMGAUDIT_CACHE", str(tmp_path))
-    with pytest.raises(WeightsMissing, match="imgaudit weights pull efficientnet-lite0"):
-        Features(pack="efficientnet-lite0").check()
-
-
-def test_weights_of_another_network(tmp_path: Path):
-    path = tmp_path / "w.safetensors"
-    save_file({"conv1.weight": torch.zeros(2, 3, 3, 3)}, path)
-    with pytest.raises(WeightsError, match="does not fit the architecture"):
-        scored(Features(timm=RESNET, weights=path), [])
-    save_file({"other": torch.zeros(1)}, path)
-    with pytest.raises(WeightsError, match=r"weights absent .*1 left over \(other\)"):
-        scored(Features(timm=RESNET, weights=path), [])
-
-
-class Payload:
-    def __init__(self, marker: Path) -> None:
-        self.marker = marker
-
-    def __reduce__(self):
-        return Path.touch, (self.marker,)
-
-
-def test_a_pickle_is_not_opened(tmp_path: Path):
-    marker, path = tmp_path / "marker", tmp_path / "w.pth"
-    for write in (partial(torch.save, {"a": Payload(marker)}), lambda p: p.write_bytes(pickle.dumps(Payload(marker)))):
-        write(path)
-        with pytest.raises(InputError, match="could run code"):
-            scored(Features(timm=RESNET, weights=path), [])
-    assert not marker.exists()
-
-
-@pytest.mark.parametrize(("field", "message"), [("onnx", "onnxruntime cannot open it"), ("torchscript", "as TorchScript")])
-def test_damaged_files(tmp_path: Path, field, message):
-    path = tmp_path / "model"
-    path.write_bytes(b"not a model")
-    with pytest.raises(InputError, match=message):
-        scored(Features(**{field: path}, **OWN), [])
-
-
-def test_onnx_of_a_fixed_batch_or_other_inputs(tmp_path: Path):
-    with pytest.raises(InputError, match="fixed to 4"):
-        scored(Features(onnx=means_in_onnx(tmp_path, 4), **OWN), [])
-    with pytest.raises(InputError, match=r"cannot run on input of shape \(1, 3, 16, 16\)"):
-        scored(Features(onnx=means_in_onnx(tmp_path), **{**OWN, "side": 16}), [view(noise(8))])
-
-
-def test_onnxruntime_is_asked_for_only_where_it_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    path = means_in_onnx(tmp_path)
-    monkeypatch.setattr(onnx_session, "onnxruntime", None)
-    with pytest.raises(PluginError, match=r"pip install 'imgaudit\[onnx\]'"):
-        Features(onnx=path, **OWN).check()
-    Features(torchscript=path, **OWN).check()
-
-
-def test_no_silent_fall_back_to_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The identity of the numbers names the provider, so another one may not take over."""
-    monkeypatch.setattr(onnx_session, "_providers", lambda _: ["NoSuchProvider", "CPUExecutionProvider"])
-    with pytest.raises(PluginError, match="cannot start it"):
-        onnx_session.open_model(means_in_onnx(tmp_path), "cuda")
-
-
-def test_wrong_dimension(tmp_path: Path):
-    with pytest.raises(ScoringError, match=r"shape \(1, 3\); expected \(1, 5\)"):
-        scored(Features(onnx=means_in_onnx(tmp_path), **{**OWN, "dimension": 5}), [view(noise(8))])
-
-
-def test_numbers_that_are_not_finite_become_an_abstention(tmp_path: Path):
-    scorer = Features(torchscript=scripted(Roots(), tmp_path / "roots.pt"), **OWN)
-    dark, light = np.zeros((8, 8, 3), dtype=np.uint8), np.full((8, 8, 3), 255, dtype=np.uint8)
-    rows = scored(scorer, [view(dark), view(light)])
-    assert reason(rows[0][0].values["vector"]) == "the network gave numbers that are not finite"
-    np.testing.assert_allclose(rows[1][0].values["vector"], [2**0.5] * 3, atol=1e-6)
-
-
-def test_float_pixels_are_refused(resnet):
-    _, scorer = resnet
-    with pytest.raises(ScoringError, match="scorers take uint8"):
-        scored(scorer, [view(noise(32).astype(np.float32) / 255)])
 
 
 # -------------------------------------------------------------------------------------------------------- memory
