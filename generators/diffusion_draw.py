@@ -79,41 +79,39 @@ class Drawer:
         drawn = products(self._images(output, len(requests)), (0.0, 1.0), self._name)
         withheld = self._withheld(output, len(requests))
         return [
-            self._unknown_class(request) or (Filtered(reason=f"the pipeline's {filtered}") if filtered else product)
+            self._impossible(request) or (Filtered(reason=f"the pipeline's {filtered}") if filtered else product)
             for request, product, filtered in zip(requests, drawn, withheld, strict=True)
         ]
 
     # ------------------------------------------------------------------------------------------------ conditions
 
     def _conditions(self, requests: Sequence[Request]) -> dict[str, Any]:
-        conditions = [request.probe.condition for request in requests]
-        if strange := next((c for c in conditions if not isinstance(c, self._asked.kind)), None):
-            raise GenerationError(
-                f"{self._name}: draws {self._asked.kind.__name__} conditions; was asked for a {type(strange).__name__}"
-            )
+        for condition in (request.probe.condition for request in requests):
+            if not isinstance(condition, self._asked.kind):
+                kind, found = self._asked.kind.__name__, type(condition).__name__
+                raise GenerationError(f"{self._name}: draws {kind} conditions; was asked for a {found}")
+        possible = [None if self._impossible(request) else request.probe.condition for request in requests]
         arguments = dict(self._asked.fixed)
         if self._asked.kind is TextPrompt:
-            texts = [c.text for c in conditions if isinstance(c, TextPrompt)]
+            texts = [c.text if isinstance(c, TextPrompt) else "" for c in possible]
             self._note_cut(texts)
             arguments["prompt"] = texts
             if "negative_prompt" in arguments:
                 arguments["negative_prompt"] = [arguments["negative_prompt"]] * len(texts)
         elif self._asked.kind is ClassLabel:
-            # an unknown label would end the process on a GPU, so its row draws class 0 and is thrown away
-            labels = [c.label for c in conditions if isinstance(c, ClassLabel)]
-            arguments["class_labels"] = [label if self._knows(label) else 0 for label in labels]
+            arguments["class_labels"] = [c.label if isinstance(c, ClassLabel) else 0 for c in possible]
         if self._asked.counted:
             arguments["batch_size"] = len(requests)
         return arguments
 
-    def _knows(self, label: int) -> bool:
-        return self._asked.classes is None or label < self._asked.classes
-
-    def _unknown_class(self, request: Request) -> Failed | None:
-        condition = request.probe.condition
-        if not isinstance(condition, ClassLabel) or self._knows(condition.label):
-            return None
-        return Failed(reason=f"class {condition.label} is none of the model's {self._asked.classes} classes")
+    def _impossible(self, request: Request) -> Failed | None:
+        """What no pipeline takes: it would bring the batch down (on a GPU the process), so its row is drawn empty."""
+        condition, classes = request.probe.condition, self._asked.classes
+        if isinstance(condition, ClassLabel) and classes is not None and condition.label >= classes:
+            return Failed(reason=f"class {condition.label} is none of the model's {classes} classes")
+        if isinstance(condition, TextPrompt) and any("\ud800" <= letter <= "\udfff" for letter in condition.text):
+            return Failed(reason="the prompt holds half of a character (an unpaired surrogate), which no tokenizer reads")
+        return None
 
     def _note_cut(self, texts: Sequence[str]) -> None:
         """Say which prompts are longer than a tokenizer's limit: the model does not see their end."""

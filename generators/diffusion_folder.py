@@ -37,10 +37,16 @@ class Part:
     class_name: str
 
     def type(self) -> type[Any] | None:
-        """Its class; None where the library has no such class (a renamed image processor, say)."""
-        if self.library in LIBRARIES:
-            return getattr(LIBRARIES[self.library], self.class_name, None)
-        return getattr(import_module(f"diffusers.pipelines.{self.library}"), self.class_name, None)
+        """Its class; None where the library has no such class (a renamed image processor, say).
+
+        Raises:
+            InputError: the library cannot import it.
+        """
+        try:
+            module = LIBRARIES.get(self.library) or import_module(f"diffusers.pipelines.{self.library}")
+            return getattr(module, self.class_name, None)
+        except (ImportError, RuntimeError) as error:  # both libraries import a class when it is first asked for
+            raise InputError(f"{self.name}: the {self.class_name} of {self.library} does not import: {error}") from error
 
 
 @dataclass(frozen=True)

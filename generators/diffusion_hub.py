@@ -9,7 +9,7 @@ import huggingface_hub
 from huggingface_hub import constants
 
 from audit.errors import InputError
-from generators.diffusion_folder import INDEX, PipelineFolder
+from generators.diffusion_folder import PipelineFolder
 
 __all__ = ["complete", "find", "offline"]
 
@@ -24,7 +24,7 @@ def offline() -> bool:
 def find(model: str, revision: str) -> PipelineFolder:
     """The pipeline that a local folder or a hub id names.
 
-    Of a hub pipeline only ``model_index.json`` is fetched here, and nothing where ``HF_HUB_OFFLINE`` is set.
+    Of a hub pipeline only its configuration is fetched here, and nothing where ``HF_HUB_OFFLINE`` is set.
 
     Args:
         model: a folder, or ``owner/name`` on the hub.
@@ -51,10 +51,10 @@ def find(model: str, revision: str) -> PipelineFolder:
 @lru_cache(maxsize=64)  # a branch means one commit for the whole run, and the hub is asked once
 def _from_hub(hub_id: str, revision: str) -> PipelineFolder:
     try:
-        index = Path(huggingface_hub.hf_hub_download(hub_id, INDEX, revision=revision or None))
-    except Exception as error:  # as above
+        path = Path(huggingface_hub.snapshot_download(hub_id, revision=revision or None, allow_patterns=["*.json"]))
+    except Exception as error:  # refusals, time-outs and broken connections have no common class
         raise InputError(_hub_trouble(hub_id, revision, error)) from error
-    return PipelineFolder(index.parent, hub_id, commit=index.parent.name)
+    return PipelineFolder(path, hub_id, commit=path.name)
 
 
 def complete(folder: PipelineFolder, variant: str) -> PipelineFolder:
@@ -68,7 +68,7 @@ def complete(folder: PipelineFolder, variant: str) -> PipelineFolder:
     wanted = {"revision": folder.commit, "use_safetensors": True, "variant": variant or None}
     try:
         path = diffusers.DiffusionPipeline.download(folder.hub_id, **wanted)
-    except Exception as error:  # refusals, time-outs and broken connections have no common class
+    except Exception as error:  # as above
         raise InputError(_hub_trouble(folder.hub_id, folder.commit, error)) from error
     return PipelineFolder(Path(path), folder.hub_id, folder.commit)
 

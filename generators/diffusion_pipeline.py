@@ -115,23 +115,20 @@ def _load_model(folder: PipelineFolder, part: Part, recipe: Recipe) -> Any:
     misshapen = [key if isinstance(key, str) else key[0] for key in report["mismatched_keys"]]
     missing = sorted({*report["missing_keys"], *misshapen})
     if missing:
-        shown = ", ".join(missing[:SHOWN_KEYS]) + (
-            f" and {len(missing) - SHOWN_KEYS} more" if len(missing) > SHOWN_KEYS else ""
-        )
+        more = len(missing) - SHOWN_KEYS
+        shown = ", ".join(missing[:SHOWN_KEYS]) + (f" and {more} more" if more > 0 else "")
         raise GenerationError(
             f"{folder.path / part.name}: the weights do not fit its {part.class_name}: no values of the right shape for "
             f"{shown}; they would be random; copy or save the pipeline again"
         )
-    if report["unexpected_keys"]:
-        log.info(
-            "%s: %d weights of the file are not used by %s", part.name, len(report["unexpected_keys"]), part.class_name
-        )
+    if unused := len(report["unexpected_keys"]):
+        log.info("%s: %d weights of the file are not used by its %s", part.name, unused, part.class_name)
     return model.eval()
 
 
 def _dtype_key(model_type: type[Any]) -> str:
-    release = tuple(int(number) for number in transformers.__version__.split(".")[:2])
-    renamed = not issubclass(model_type, diffusers.ModelMixin) and release >= DTYPE_RENAMED
+    major_minor = tuple(int(number) for number in transformers.__version__.split(".")[:2])
+    renamed = not issubclass(model_type, diffusers.ModelMixin) and major_minor >= DTYPE_RENAMED
     return "dtype" if renamed else "torch_dtype"
 
 

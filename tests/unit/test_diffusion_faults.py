@@ -298,6 +298,15 @@ def test_a_hub_pipeline_that_is_here_in_part(hub: Path) -> None:
     refusal(lambda: opened(generator))
 
 
+def test_a_hub_pipeline_that_is_somewhere_else(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Online, but nobody answers: one line, no traceback."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    message = refusal(Diffusion(model="acme/elsewhere").check)
+    assert "hf download acme/elsewhere" in message
+    assert "HF_HUB_OFFLINE" not in message
+
+
 # -------------------------------------------------------------------------------------------------- a broken pipeline
 
 

@@ -105,6 +105,13 @@ def test_an_unknown_class_fails_alone(folder: Callable[[str], Path]) -> None:
     assert pixels([products[0], *products[2:]]).shape == (3, 32, 32, 3)
 
 
+def test_half_a_character_fails_alone(folder: Callable[[str], Path]) -> None:
+    products = drawn(Diffusion(model=str(folder("sd")), steps=2), prompts("a nurse", "a \ud83d lawyer", "two dogs"))
+    assert isinstance(products[1], Failed)
+    assert "surrogate" in products[1].reason
+    assert pixels(products[::2]).shape == (2, 32, 32, 3)
+
+
 @pytest.mark.parametrize("family", ["sd", "sdxl", "sd3"])
 def test_hostile_prompts_are_drawn(family: str, folder: Callable[[str], Path]) -> None:
     products = drawn(Diffusion(model=str(folder(family)), steps=1), prompts(*HOSTILE))
