@@ -1,6 +1,6 @@
 """Findings in the order of the page: by metric, by quantity, as cards; many cells of one quantity as one table."""
 
-from collections import Counter
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -8,19 +8,21 @@ from audit.digest import digest, short
 from audit.panels import Intervals, Span
 from audit.records import Finding, Verdict
 from reports.pictures import Figure, Sheets, Sketchbook
-from reports.rows import MOST_ROWS
 from reports.strips import Strip, finding_strip
 from reports.thumbnails import Page
 from reports.verdicts import ORDER
 from reports.wording import clean, clip, count, listed, quantity
 
-__all__ = ["Card", "Family", "Quantity", "families", "targets", "where_words"]
+__all__ = ["Card", "Family", "Quantity", "cell_label", "common_title", "families", "shared_axes", "targets"]
 
 MOST_CARDS = 6
 """Findings of one quantity that get a card of their own; more than these are laid out as one table."""
 
 MOST_CARDS_IN_ALL = 80
 MOST_TABLED = 300
+AT_EACH_END = 12
+"""Of very many estimates, those that are charted at either end."""
+
 MOST_FACTS = 4
 
 
@@ -97,7 +99,7 @@ def targets(shown: Iterable[Family], findings: Iterable[Finding]) -> dict[str, s
     return {finding.key: places.get(finding.key, places[finding.metric]) for finding in findings}
 
 
-def where_words(finding: Finding, leave_out: frozenset[str] = frozenset()) -> str:
+def _where_words(finding: Finding, leave_out: frozenset[str] = frozenset()) -> str:
     """What singles a finding out among those of its metric: ``occupation nurse, label woman``."""
     parts = [f"{name} {level}" for name, level in sorted(finding.where.items()) if name not in leave_out]
     return ", ".join(clip(clean(part), 80) for part in parts)
@@ -112,7 +114,7 @@ def families(findings: Sequence[Finding], verdicts: Sequence[Verdict], sketchboo
         named.setdefault(name, {}).setdefault(finding.metric, []).append(finding)
     return tuple(
         Family(
-            name,
+            name.replace("_", " "),
             f"metric-{number}",
             tuple(layout.quantity(f"quantity-{number}-{i}", group) for i, group in enumerate(inside.values(), 1)),
         )
@@ -133,10 +135,13 @@ class _Layout:
 
     def quantity(self, slug: str, group: list[Finding]) -> Quantity:
         """Cards for a few findings; for many a table of all, one chart, and cards for those that matter most."""
-        metric, title = group[0].metric, _common_title(group)
+        metric, title = group[0].metric, common_title(group)
         outcome = self._worst(group)
         if len(group) <= MOST_CARDS and self._cards + len(group) <= MOST_CARDS_IN_ALL:
-            return Quantity(metric, slug, title, len(group), tuple(map(self._card, group)), outcome=outcome)
+            panel = _chart_of(group) if len(group) > 1 else None
+            figure = self._sketchbook.figure(panel) if panel and len(panel.rows) > 1 else None
+            cards = tuple(map(self._card, group))
+            return Quantity(metric, slug, title, len(group), cards, figure=figure, outcome=outcome)
         room = min(MOST_CARDS, MOST_CARDS_IN_ALL - self._cards)
         chosen = {finding.key for finding in sorted(group, key=self._rank)[:room] if self._rank(finding) < 2}
         cards = tuple(self._card(finding) for finding in group if finding.key in chosen)
@@ -167,16 +172,21 @@ class _Layout:
             finding,
             self._anchors[finding.key],
             self._verdicts.get(finding.key, ()),
-            finding_strip(finding),
+            finding_strip(finding, self._limits(finding)),
             tuple(book.figures(finding.panels)),
             tuple(book.tables(finding.panels)),
             tuple(book.galleries(finding.panels, finding.evidence)),
         )
 
+    def _limits(self, finding: Finding) -> list[float]:
+        """Limits on the estimate itself; a margin limits the difference to a baseline and lies on another scale."""
+        verdicts = self._verdicts.get(finding.key, ())
+        return [v.limit for v in verdicts if v.limit is not None and v.estimate == finding.estimate]
+
     def _cells(self, group: list[Finding], carded: set[str]) -> tuple[Cell, ...]:
-        shared = _shared(group)
+        shared = shared_axes(group)
         return tuple(
-            Cell(f, self._anchors[f.key], f.key in carded, _label(f, group, shared), self._worst([f]))
+            Cell(f, self._anchors[f.key], f.key in carded, cell_label(f, group, shared), self._worst([f]))
             for f in group[:MOST_TABLED]
         )
 
@@ -185,38 +195,42 @@ class _Layout:
         return next((outcome for outcome in ORDER if outcome in outcomes), "")
 
 
-def _common_title(group: list[Finding]) -> str:
-    return Counter(finding.title for finding in group).most_common(1)[0][0]
+def common_title(group: list[Finding]) -> str:
+    """The title of all, or the words with which all titles begin; else the metric's name."""
+    titles = [finding.title.split() for finding in group]
+    if all(title == titles[0] for title in titles):
+        return group[0].title
+    same = [words[0] for words in itertools.takewhile(lambda words: len(set(words)) == 1, zip(*titles, strict=False))]
+    return " ".join([*same, "…"]) if len(same) > 1 else group[0].metric.replace("_", " ")
 
 
-def _shared(group: list[Finding]) -> frozenset[str]:
+def shared_axes(group: list[Finding]) -> frozenset[str]:
     """Axes on which all findings of the group agree: naming them in every row tells nothing."""
     first = group[0].where
     return frozenset(name for name, level in first.items() if all(f.where.get(name) == level for f in group))
 
 
-def _label(finding: Finding, group: list[Finding], shared: frozenset[str]) -> str:
+def cell_label(finding: Finding, group: list[Finding], shared: frozenset[str]) -> str:
     """What singles the finding out in its group; the level alone where the group differs in one axis only."""
     free = [name for name in finding.where if name not in shared]
-    parts = [clip(clean(finding.where[free[0]]), 80) if len(free) == 1 else where_words(finding, shared)]
+    parts = [clip(clean(finding.where[free[0]]), 80) if len(free) == 1 else _where_words(finding, shared)]
     if len({(f.generator, f.baseline) for f in group}) > 1:
         parts.insert(0, finding.generator + (f" vs {finding.baseline}" if finding.baseline else ""))
     return ", ".join(clip(clean(part), 120) for part in parts if part) or "all"
 
 
 def _chart_of(group: list[Finding]) -> Intervals | None:
-    """The estimates of a group on one axis; of very many, those at both ends."""
-    shared = _shared(group)
+    """The estimates of a group on one axis; of very many, those at both ends. None where they have no common unit."""
+    shared = shared_axes(group)
     spans = [
-        Span(label=_label(f, group, shared), estimate=f.estimate, low=f.interval.low, high=f.interval.high, n=f.n)
+        Span(label=cell_label(f, group, shared), estimate=f.estimate, low=f.interval.low, high=f.interval.high, n=f.n)
         for f in group
         if f.estimate is not None and f.interval is not None
     ]
-    if not spans:
+    if not spans or len({f.unit for f in group}) > 1:
         return None
     spans.sort(key=lambda span: span.estimate, reverse=True)
-    half = MOST_ROWS // 2
-    shown = spans if len(spans) <= MOST_ROWS else spans[:half] + spans[-half:]
+    shown = spans if len(spans) <= 2 * AT_EACH_END else spans[:AT_EACH_END] + spans[-AT_EACH_END:]
     expected = {f.expected for f in group}
     unit = group[0].unit
     return Intervals(

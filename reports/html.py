@@ -9,21 +9,21 @@ from pydantic import Field
 
 from audit.component import Audited, Report
 from audit.records import Finding, Verdict
-from reports.groups import families, targets, where_words
+from reports.groups import families, targets
 from reports.pictures import Sketchbook
 from reports.sections import cost_chart, cost_rows, lost, provenance
 from reports.strips import verdict_strip
 from reports.summary import audited_generators, summarise, title_of
 from reports.thumbnails import Album
 from reports.verdicts import WORDS, overall, ranked
-from reports.wording import clean, clip, count, interval, mark, quantity, width
+from reports.wording import clean, clip, count, interval, mark, moment, quantity, width
 
 __all__ = ["Html"]
 
 BETTER = {"higher": "higher is better", "lower": "lower is better", "none": "neither high nor low is better in itself"}
 
 
-MOST_OPEN = 16
+MOST_OPEN = 32
 """Cards that show their charts and images at once; on a page of more, each opens them on demand."""
 
 
@@ -58,35 +58,28 @@ class Html(Report):
         missing, more_missing = lost(audited.findings)
         costs = cost_chart(audited.manifest.costs)
         sources = provenance(audited.manifest)
-        page = (
-            _environment()
-            .get_template("report.html")
-            .render(
-                title=self.title or title_of(audited),
-                manifest=audited.manifest,
-                generators=audited_generators(audited.findings),
-                overall=overall(audited.verdicts),
-                verdicts=[
-                    (verdict, verdict_strip(verdict, units.get(verdict.finding, "")))
-                    for verdict in ranked(audited.verdicts)
-                ],
-                units=units,
-                titles={finding.key: finding.title for finding in audited.findings},
-                targets=targets(grouped, audited.findings),
-                summary=summarise(audited),
-                families=grouped,
-                dense=cards > MOST_OPEN,
-                provenance=sources,
-                spec=escape(sources.spec),
-                costs=cost_rows(audited.manifest.costs),
-                cost_figure=book.figure(costs) if costs else None,
-                missing=missing,
-                more_missing=more_missing,
-                blur=self.blur,
-                serial=itertools.count(1).__next__,
-            )
-        )
-        return page.encode("utf-8")
+        context = {
+            "title": self.title or title_of(audited),
+            "manifest": audited.manifest,
+            "generators": audited_generators(audited.findings),
+            "overall": overall(audited.verdicts),
+            "verdicts": [(v, verdict_strip(v, units.get(v.finding, ""))) for v in ranked(audited.verdicts)],
+            "units": units,
+            "titles": {finding.key: finding.title for finding in audited.findings},
+            "targets": targets(grouped, audited.findings),
+            "summary": summarise(audited),
+            "families": grouped,
+            "dense": cards > MOST_OPEN,
+            "provenance": sources,
+            "spec": escape(sources.spec),
+            "costs": cost_rows(audited.manifest.costs),
+            "cost_figure": book.figure(costs) if costs else None,
+            "missing": missing,
+            "more_missing": more_missing,
+            "blur": self.blur,
+            "serial": itertools.count(1).__next__,
+        }
+        return _environment().get_template("report.html").render(context).encode("utf-8")
 
 
 def _environment() -> Environment:
@@ -104,7 +97,7 @@ def _environment() -> Environment:
         estimate=_estimate,
         interval=interval,
         mark=mark,
-        where=where_words,
+        moment=moment,
         count=count,
     )
     environment.globals.update(words=WORDS, better=BETTER)

@@ -7,7 +7,7 @@ from typing import Any
 
 from audit.panels import Bars
 from audit.records import Cost, Finding, RunManifest
-from reports.wording import clean, clip, interval, number
+from reports.wording import clean, clip, interval, moment, number
 
 __all__ = ["CostRow", "Group", "Lost", "Provenance", "cost_chart", "cost_rows", "lost", "provenance"]
 
@@ -72,8 +72,8 @@ def _facts(manifest: RunManifest) -> list[tuple[str, str]]:
     spec: Mapping[str, Any] = manifest.spec
     facts = [
         ("Run", manifest.digest),
-        ("Started", manifest.started),
-        ("Finished", manifest.finished or "not finished"),
+        ("Started", moment(manifest.started)),
+        ("Finished", moment(manifest.finished or "not finished")),
         ("Device", manifest.device),
         ("Source revision", manifest.revision),
         ("Seed", str(spec.get("seed", ""))),

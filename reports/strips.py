@@ -1,10 +1,12 @@
 """Where an estimate, its interval and what it is compared with lie on one line, in per cent of its length."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from audit.records import Finding, Verdict
+from audit.records import Finding, Interval, Verdict
 from reports.svg import Scale
-from reports.wording import mark
+from reports.wording import is_share, mark
 
 __all__ = ["Mark", "Strip", "finding_strip", "verdict_strip"]
 
@@ -17,6 +19,7 @@ class Mark:
 
     at: float
     label: str
+    kind: Literal["limit", "expected", "end"]
 
     @property
     def anchor(self) -> str:
@@ -31,34 +34,47 @@ class Strip:
     estimate: float
     interval: tuple[float, float] | None
     bounds: tuple[float, float] | None = None
-    limit: Mark | None = None
-    expected: Mark | None = None
+    marks: tuple[Mark, ...] = ()
+    """What the estimate is compared with, or else the ends of the scale."""
 
 
-def finding_strip(finding: Finding) -> Strip | None:
-    """The estimate of a finding with its interval, its bounds and its expectation; None without anything to compare."""
-    if finding.estimate is None or (finding.interval is None and finding.expected is None):
+def finding_strip(finding: Finding, limits: Sequence[float] = ()) -> Strip | None:
+    """The estimate of a finding with its interval, bounds, expectation and the limits that judged it.
+
+    Shares lie on 0..100 %; what has nothing to be compared with lies on a scale that holds zero.
+    """
+    if finding.estimate is None:
         return None
-    values = [finding.estimate]
-    for ends in (finding.interval, finding.bounds):
-        values += [ends.low, ends.high] if ends else []
-    values += [finding.expected] if finding.expected is not None else []
-    scale = Scale.around(values, START, END, room=0.12)
-    interval = (scale(finding.interval.low), scale(finding.interval.high)) if finding.interval else None
-    bounds = (scale(finding.bounds.low), scale(finding.bounds.high)) if finding.bounds else None
-    expected = None
-    if finding.expected is not None:
-        expected = Mark(scale(finding.expected), f"expected {mark(finding.expected, finding.unit)}")
-    return Strip(scale(finding.estimate), interval, bounds, None, expected)
+    ends = [end for interval in (finding.interval, finding.bounds) if interval for end in (interval.low, interval.high)]
+    compared = [*([finding.expected] if finding.expected is not None else []), *limits]
+    scale = _scale([finding.estimate, *ends, *compared], finding.unit, alone=not compared)
+    marks = [Mark(scale(limit), f"limit {mark(limit, finding.unit)}", "limit") for limit in limits]
+    if finding.expected is not None and not limits:
+        marks.append(Mark(scale(finding.expected), f"expected {mark(finding.expected, finding.unit)}", "expected"))
+    if not marks:
+        marks = [Mark(scale(end), mark(end, finding.unit), "end") for end in _whole(finding.unit)]
+    return Strip(scale(finding.estimate), _placed(finding.interval, scale), _placed(finding.bounds, scale), tuple(marks))
 
 
 def verdict_strip(verdict: Verdict, unit: str) -> Strip | None:
-    """The estimate of a verdict with its interval against the limit; None where one of them is missing."""
+    """The estimate of a verdict with its interval against the limit, as large as it goes; None without one of them."""
     if verdict.estimate is None or verdict.limit is None:
         return None
-    ends = verdict.interval
-    values = [verdict.estimate, verdict.limit, *((ends.low, ends.high) if ends else ())]
-    scale = Scale.around(values, START, END, room=0.12)
-    interval = (scale(ends.low), scale(ends.high)) if ends else None
-    limit = Mark(scale(verdict.limit), f"limit {mark(verdict.limit, unit)}")
-    return Strip(scale(verdict.estimate), interval, limit=limit)
+    ends = [verdict.interval.low, verdict.interval.high] if verdict.interval else []
+    scale = Scale.around([verdict.estimate, verdict.limit, *ends], START, END, room=0.12)
+    limit = Mark(scale(verdict.limit), f"limit {mark(verdict.limit, unit)}", "limit")
+    return Strip(scale(verdict.estimate), _placed(verdict.interval, scale), marks=(limit,))
+
+
+def _scale(values: list[float], unit: str, *, alone: bool) -> Scale:
+    if is_share(unit) and min(values) >= 0 and max(values) <= 1:
+        return Scale(0, 1, START, END)
+    return Scale.around([0.0, *values] if alone else values, START, END, room=0.12)
+
+
+def _whole(unit: str) -> tuple[float, ...]:
+    return (0.0, 1.0) if is_share(unit) else (0.0,)
+
+
+def _placed(interval: Interval | None, scale: Scale) -> tuple[float, float] | None:
+    return (scale(interval.low), scale(interval.high)) if interval else None

@@ -1,11 +1,12 @@
 """The run in plain words: what was done, what came out, what to be careful about."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from audit.component import Audited
 from audit.records import Finding, RunManifest
-from reports.groups import where_words
+from reports.groups import cell_label, common_title, shared_axes
 from reports.strips import Strip, finding_strip
 from reports.verdicts import WORDS, overall
 from reports.wording import clean, clip, count, listed, quantity, width
@@ -13,19 +14,20 @@ from reports.wording import clean, clip, count, listed, quantity, width
 __all__ = ["Headline", "Summary", "audited_generators", "stands_out", "summarise", "title_of"]
 
 MOST_HEADLINES = 9
+MOST_ROWS = 4
 MOST_CAUTIONS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """The first finding of a quantity, the least restricted one, as a small tile."""
+    """The least restricted finding of a quantity as a small tile; or several, where none of them is over all."""
 
     finding: Finding
+    title: str
     strip: Strip | None
-    span: str = ""
-    """Lowest to highest estimate, where several findings stand side by side and none of them is over all."""
-    ends: str = ""
-    """What has the lowest, what the highest."""
+    rows: tuple[tuple[str, str], ...] = ()
+    """What each of a few findings is about, and its estimate; of many, the lowest and the highest."""
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def stands_out(finding: Finding) -> bool:
 
 def summarise(audited: Audited) -> Summary:
     """Plain words about a run; every number in them is one of its records or a count of them."""
-    headlines = _headlines(audited.findings)
+    headlines = _headlines(audited)
     cautions = _cautions(audited.manifest, audited.findings)
     return Summary(
         (_made(audited), _judged(audited), *_standing_out(audited.findings)),
@@ -100,32 +102,36 @@ def _standing_out(findings: Iterable[Finding]) -> list[str]:
     ]
 
 
-def _headlines(findings: tuple[Finding, ...]) -> tuple[Headline, ...]:
+def _headlines(audited: Audited) -> tuple[Headline, ...]:
+    """A tile for each quantity: judged ones first, then the first of every metric, then the second, and so on."""
+    judged = {verdict.finding for verdict in audited.verdicts}
     grouped: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings:
+    for finding in audited.findings:
         if finding.estimate is not None:
             grouped.setdefault((finding.metric, finding.generator), []).append(finding)
-    return tuple(map(_headline, grouped.values()))
+    place: Counter[str] = Counter()
+    ranked = []
+    for (metric, _), group in grouped.items():
+        family = metric.partition(".")[0]
+        is_judged = any(finding.key in judged for finding in group)
+        ranked.append((-1 if is_judged else place[family], _headline(group)))
+        place[family] += 1
+    return tuple(tile for _, tile in sorted(ranked, key=lambda entry: entry[0]))
 
 
 def _headline(group: list[Finding]) -> Headline:
-    """The finding with the fewest restrictions; where several have as few, the lowest to the highest of them."""
     fewest = min(len(finding.where) for finding in group)
-    least = sorted((f for f in group if len(f.where) == fewest), key=lambda finding: finding.estimate or 0.0)
-    first, last = least[0], least[-1]
-    if len(least) == 1 or first.estimate is None or last.estimate is None:
-        return Headline(first, finding_strip(first))
-    shared = frozenset(
-        name for name, level in first.where.items() if all(f.where[name] == level for f in least if name in f.where)
-    )
-    low, high = (quantity(f.estimate or 0.0, f.unit, width(f)) for f in (first, last))
-    ends = f"{len(least):,} side by side. Lowest: {_who(first, shared)}. Highest: {_who(last, shared)}."
-    return Headline(first, None, low if low == high else f"{low} to {high}", ends)
-
-
-def _who(finding: Finding, shared: frozenset[str]) -> str:
-    against = f"against {clip(clean(finding.baseline), 40)}" if finding.baseline else "all"
-    return clip(where_words(finding, shared), 70) or against
+    least = [finding for finding in group if len(finding.where) == fewest]
+    first = least[0]
+    if len(least) == 1:
+        return Headline(first, first.title, finding_strip(first))
+    shown = least
+    if len(least) > MOST_ROWS:
+        ordered = sorted(least, key=lambda finding: finding.estimate or 0.0)
+        shown = [ordered[-1], ordered[0]]
+    shared = shared_axes(least)
+    rows = tuple((clip(cell_label(f, least, shared), 60), quantity(f.estimate or 0.0, f.unit, width(f))) for f in shown)
+    return Headline(first, common_title(least), None, rows, len(least) - len(shown))
 
 
 def _cautions(manifest: RunManifest, findings: tuple[Finding, ...]) -> list[str]:

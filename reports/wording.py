@@ -3,6 +3,7 @@
 import math
 import unicodedata
 from collections.abc import Sequence
+from datetime import datetime
 
 from audit.records import Finding, Interval, Verdict
 
@@ -15,14 +16,34 @@ __all__ = [
     "is_share",
     "listed",
     "mark",
+    "moment",
     "number",
     "quantity",
     "tick_words",
     "width",
 ]
 
-SHARES = frozenset({"share", "proportion", "fraction", "rate"})
-"""Units whose values lie in 0..1 and are shown as percentages."""
+SHARES = frozenset({"share", "proportion"})
+"""Units whose values are parts of a whole and are shown as percentages."""
+
+INDICES = frozenset({"fraction", "index", "1"})
+"""Units of bare numbers, such as a total variation: naming them behind each number would tell nothing."""
+
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+"""No locale decides: the same records give the same page everywhere."""
 
 LONGEST = 2000
 """Characters of one value that a report shows; prompts may have ten thousand."""
@@ -116,7 +137,7 @@ def quantity(value: float, unit: str = "", spread: float | None = None) -> str:
         percents = 1 if spread is None else min(_spread_decimals(100 * spread), 2)
         return f"{number(100 * value, percents)}\u00a0%"
     places = None if spread is None or spread <= 0 else _spread_decimals(spread)
-    shown = clip(clean(unit), 40)
+    shown = "" if unit in INDICES else clip(clean(unit), 40)
     return number(value, places) + (f"\u00a0{shown}" if shown else "")
 
 
@@ -144,6 +165,20 @@ def interval(ends: Interval | None, unit: str = "") -> str:
         return ""
     spread = ends.high - ends.low
     return f"{quantity(ends.low, unit, spread)} to {quantity(ends.high, unit, spread)}"
+
+
+def moment(text: str) -> str:
+    """An ISO 8601 time for a reader; anything else as it is.
+
+    >>> moment("2026-11-22T09:04:56+00:00")
+    '22 November 2026, 09:04 UTC'
+    """
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    zone = "" if when.tzinfo is None else f" {when.tzname() or ''}"
+    return f"{when.day} {MONTHS[when.month - 1]} {when.year}, {when:%H:%M}{zone}"
 
 
 def width(subject: Finding | Verdict) -> float | None:

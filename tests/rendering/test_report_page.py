@@ -158,7 +158,7 @@ def test_a_long_run_is_bounded_and_says_what_it_leaves_out(pages: dict[str, Path
     assert len(markup) < 6_000_000
     assert sum(tag == "svg" and a.get("class") == "chart" for tag, a in page.tags) <= 120
     assert len({a["src"] for tag, a in page.tags if tag == "img"}) <= 240
-    for wanted in ("the 20 highest and 20 lowest of 400", "first 300 of 400 rows", "findings.json"):
+    for wanted in ("the 12 highest and 12 lowest of 400", "first 300 of 400 rows", "findings.json"):
         assert wanted in page.text
     assert "one cell among hundreds" in page.text
 

@@ -1,0 +1,129 @@
+"""What a report puts first, and where it puts an estimate on a line."""
+
+import pytest
+
+from audit.component import Audited
+from audit.records import Finding, Interval, RunManifest, Verdict
+from reports.groups import common_title
+from reports.strips import finding_strip, verdict_strip
+from reports.summary import stands_out, summarise
+
+
+def finding(metric: str = "m.q", **changes: object) -> Finding:
+    known = {
+        "metric": metric,
+        "title": f"Share of {metric}",
+        "protocol": "p",
+        "generator": "g",
+        "estimate": 0.4,
+        "interval": Interval(low=0.3, high=0.5),
+        "confidence": 0.95,
+        "unit": "share",
+        "better": "none",
+        "n": 10,
+        "n_missing": 0,
+        "clusters": 10,
+        "method": "share",
+    }
+    return Finding.model_validate(known | changes)
+
+
+def verdict(of: Finding, limit: float, estimate: float | None = None) -> Verdict:
+    value = of.estimate if estimate is None else estimate
+    return Verdict(
+        gate="g", finding=of.key, outcome="fail", reason="r", estimate=value, interval=Interval(low=-1, high=1), limit=limit
+    )
+
+
+def audited(findings: list[Finding], verdicts: list[Verdict] | None = None, **manifest: object) -> Audited:
+    made = RunManifest.model_validate(
+        {"digest": "sha256:0", "spec": {}, "keys": {}, "numerics": {}, "started": "", "counts": {"made": 3, "failed": 1}}
+        | manifest
+    )
+    return Audited(made, tuple(findings), tuple(verdicts or ()), lambda _: None, lambda _: "", lambda _: None)
+
+
+def test_shares_lie_on_the_whole_line() -> None:
+    strip = finding_strip(finding())
+    assert strip is not None
+    left, right = (mark.at for mark in strip.marks)
+    assert [mark.label for mark in strip.marks] == ["0\u00a0%", "100\u00a0%"]
+    assert strip.estimate == pytest.approx(left + 0.4 * (right - left))
+    assert strip.interval == pytest.approx((left + 0.3 * (right - left), left + 0.5 * (right - left)))
+
+
+def test_a_number_without_comparison_is_seen_from_zero() -> None:
+    strip = finding_strip(finding(unit="px", estimate=100, interval=Interval(low=99, high=101)))
+    assert strip is not None
+    assert strip.marks[0].label == "0\u00a0px"
+    assert strip.marks[0].at < 15 < 85 < strip.estimate
+
+
+@pytest.mark.parametrize("expected", [-5.0, 0.0, 5.0])
+def test_what_is_compared_stays_within_the_line_in_order(expected: float) -> None:
+    strip = finding_strip(finding(unit="", expected=expected, bounds=Interval(low=0.1, high=0.9)))
+    assert strip is not None
+    assert strip.interval is not None
+    assert strip.bounds is not None
+    assert min(strip.marks[0].at, *strip.bounds) >= 0
+    assert max(strip.marks[0].at, *strip.bounds) <= 100
+    assert strip.bounds[0] < strip.interval[0] < strip.estimate < strip.interval[1] < strip.bounds[1]
+    assert (strip.marks[0].at < strip.estimate) == (expected < 0.4)
+
+
+def test_nothing_is_drawn_without_numbers() -> None:
+    assert finding_strip(finding(estimate=None, interval=None)) is None
+    assert verdict_strip(verdict(finding(), 1).model_copy(update={"estimate": None}), "") is None
+    assert verdict_strip(verdict(finding(), 1).model_copy(update={"limit": None}), "") is None
+
+
+def test_an_interval_that_excludes_its_expectation_stands_out() -> None:
+    assert stands_out(finding(expected=0.2))
+    assert not stands_out(finding(expected=0.3))  # ends belong to the interval
+    assert not stands_out(finding())
+
+
+def test_judged_numbers_come_first_and_then_the_first_of_every_metric() -> None:
+    findings = [finding(metric) for metric in ("a.one", "a.two", "b.one", "c.one", "c.two")]
+    tiles = summarise(audited(findings, [verdict(findings[4], 0.1)])).headlines
+    assert [tile.finding.metric for tile in tiles] == ["c.two", "a.one", "b.one", "c.one", "a.two"]
+
+
+def test_a_number_over_all_stands_for_its_cells() -> None:
+    cells = [finding(where={"word": name}) for name in "xyz"]
+    (tile,) = summarise(audited([*cells, finding(estimate=0.9, interval=None)])).headlines
+    assert tile.finding.estimate == 0.9
+    assert tile.rows == ()
+
+
+def test_cells_without_a_number_over_all_stand_side_by_side() -> None:
+    cells = [finding(where={"word": name}, estimate=value, interval=None) for name, value in (("x", 0.2), ("y", 0.7))]
+    (tile,) = summarise(audited(cells)).headlines
+    assert tile.rows == (("x", "20.0\u00a0%"), ("y", "70.0\u00a0%"))
+
+
+def test_of_many_cells_the_ends_are_shown() -> None:
+    cells = [finding(where={"word": str(i)}, estimate=i / 10, interval=None) for i in range(1, 9)]
+    (tile,) = summarise(audited(cells)).headlines
+    assert tile.rows == (("8", "80.0\u00a0%"), ("1", "10.0\u00a0%"))
+    assert tile.left_out == 6
+
+
+def test_titles_that_differ_share_their_beginning() -> None:
+    assert (
+        common_title([finding(title="Share of faces seen as a"), finding(title="Share of faces seen as b")])
+        == "Share of faces seen as …"
+    )
+    assert common_title([finding(title="Same"), finding(title="Same")]) == "Same"
+    assert common_title([finding("m.my_q", title="One thing"), finding("m.my_q", title="Another")]) == "m.my q"
+
+
+def test_plain_words_count_what_came_back_and_warn() -> None:
+    summary = summarise(
+        audited([finding(n_missing=2), finding("x.y", estimate=None, interval=None)], unpinned=("pack",), notes=("Slow.",))
+    )
+    assert summary.sentences[0].startswith("3 of 4 images that were asked for came back. This report holds 2 findings of g")
+    assert summary.sentences[1] == "No gates were set, so nothing is passed or failed here."
+    assert ["no estimate" in c for c in summary.cautions] == [True, False, False, False]
+    assert "pack" in summary.cautions[2]
+    assert summary.cautions[3] == "Slow."
