@@ -46,7 +46,7 @@ def total_variation_interval(lows: FloatArray, highs: FloatArray) -> tuple[float
     even = 1 / len(lows)
     low = max(np.maximum(lows - even, 0).sum(), np.maximum(even - highs, 0).sum())
     above, below = np.sort(np.maximum(highs - even, 0)), np.sort(np.maximum(even - lows, 0))
-    high = min(above[1:].sum(), below[1:].sum(), 1 - even)  # not all shares can lie on one side of equal
+    high = min(above[1:].sum(), below[1:].sum())  # not all shares can lie on one side of equal
     return float(low), float(max(low, high))
 
 

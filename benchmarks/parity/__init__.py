@@ -1,0 +1,1 @@
+"""The same numbers from other libraries: Frechet distance, kernel distance and CLIP-score on equal features."""
