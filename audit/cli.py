@@ -23,7 +23,7 @@ from audit.gate import exit_code
 from audit.plan import Plan, make_plan
 from audit.records import RunManifest, Verdict
 from audit.results import export, load_results, read_results, read_verdicts
-from audit.run import judge_run, render, run_audit
+from audit.run import judge_run, render, run_audit, score_again
 from audit.spec import AuditSpec, Use, load_spec, parse_spec
 from audit.starters import DEMO_PACKS, DEMO_SPEC
 from audit.store import RunStore
@@ -34,6 +34,7 @@ from audit.weights import missing, pull
 STOPPED = 130
 
 SETS = click.option("--set", "changes", multiple=True, metavar="A.B=C", help="Override a field of the spec.")
+SPEC = click.option("--spec", type=click.Path(path_type=Path), help="Use this spec instead of the one in the run.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable result on stdout.")
 FOLDER = click.option("--runs", default="runs", show_default=True, metavar="DIR", help="Folder (or URL) that holds runs.")
 DEVICE = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
@@ -133,19 +134,21 @@ def _stored_spec(store: RunStore, changes: tuple[str, ...]) -> AuditSpec:
 
 @cli.command()
 @click.argument("run", metavar="RUN")
+@SPEC
 @SETS
 @DEVICE
 @FORMATS
 @JSON
-def score(run: str, changes: tuple[str, ...], device: str, formats: tuple[str, ...], as_json: bool) -> int:
-    """Score, measure and judge RUN again, for example after --set added a scorer; missing images are drawn."""
+def score(run: str, spec: Path | None, changes: tuple[str, ...], device: str, **options: Any) -> int:
+    """Score, measure and judge the images of RUN again, with new scorers, metrics or gates; nothing is drawn."""
     store = RunStore.existing(run)
-    planned = make_plan(_stored_spec(store, changes), _device(device))
-    parent, _, folder = run.rstrip("/").rpartition("/")
-    if planned.run_name != folder:
-        raise InputError(f"{run}: the change makes another run ({planned.run_name}); use `imgaudit run` with a new spec")
-    store = _run(planned, parent or ".")
-    return _conclude(store, read_verdicts(store), _write_reports(store, formats), as_json=as_json)
+    planned = make_plan(load_spec(spec, changes) if spec else _stored_spec(store, changes), _device(device))
+    if planned.run_name != run.rstrip("/").rpartition("/")[2]:
+        raise InputError(f"{run}: this spec is of another run ({planned.run_name}); use `imgaudit run` for new images")
+    with Bars() as bars:
+        score_again(store, planned, progress=bars)
+    reports = _write_reports(store, options["formats"])
+    return _conclude(store, read_verdicts(store), reports, as_json=options["as_json"])
 
 
 @cli.command()
@@ -168,7 +171,7 @@ def report(run: str, formats: tuple[str, ...], stdout: bool) -> int:
 
 @cli.command()
 @click.argument("run", metavar="RUN")
-@click.option("--spec", type=click.Path(path_type=Path), help="Take the gates from this spec instead.")
+@SPEC
 @SETS
 @JSON
 def gate(run: str, spec: Path | None, changes: tuple[str, ...], as_json: bool) -> int:

@@ -235,6 +235,8 @@ class Scorer(Component, ABC):
 
     subject: ClassVar[Literal["image", "draw"]] = "image"
     """``draw`` where the prompt matters: then equal images of two prompts are scored twice."""
+    uses_device: ClassVar[bool] = True
+    """It computes on the run's device; False where it needs the CPU only, so that a GPU goes on drawing meanwhile."""
     infers_people: ClassVar[bool] = False
     """It infers attributes of depicted people, so photographs need a stated basis."""
 

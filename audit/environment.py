@@ -2,13 +2,15 @@
 
 import importlib
 import platform
+import resource
 import shutil
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["PACKAGES", "best_device", "device_name", "revision", "versions"]
+__all__ = ["PACKAGES", "best_device", "device_name", "peak_bytes", "revision", "versions"]
 
 PACKAGES = (
     "imgaudit",
@@ -56,6 +58,14 @@ def device_name(device: str) -> str:
     lines = model.read_text(encoding="utf-8", errors="replace").splitlines() if model.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return f"{names[0]} ({len(names)} threads)" if names else platform.processor() or platform.machine()
+
+
+def peak_bytes(device: str) -> int:
+    """Most memory that this process has held on a device so far: allocated by torch on CUDA, resident on a CPU."""
+    if device.startswith("cuda"):
+        return int(importlib.import_module("torch").cuda.max_memory_allocated(device))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def revision() -> str:

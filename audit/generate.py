@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from audit.component import DrawBatch, Encoded, OnDisk, Product, Request, View
 from audit.digest import bytes_digest
 from audit.engines.local import LocalEngine, halving
-from audit.errors import AuditError, GenerationError, InputError, OutOfMemory
+from audit.environment import peak_bytes
+from audit.errors import AuditError, GenerationError, InputError, OutOfMemory, StoreError
 from audit.images import Pixels, decode, encode_png
 from audit.plan import PlannedGenerator
 from audit.records import Cost, Failed, ImageRecord, Made, Outcome
@@ -45,6 +46,7 @@ class GenerateStage:
     Attributes:
         needed: says for a chunk of stored records whether its pixels are wanted (some scorer has not seen them).
         retry_failed: draw again what failed in an earlier session.
+        may_draw: False where only stored images are wanted; a missing one is then an error.
     """
 
     planned: PlannedGenerator
@@ -54,6 +56,7 @@ class GenerateStage:
     needed: Callable[[Sequence[ImageRecord]], bool]
     tick: Callable[[int], None]
     retry_failed: bool = False
+    may_draw: bool = True
     notes: list[str] = field(default_factory=list)
     _seconds: float = 0.0
     _drawn: int = 0
@@ -74,8 +77,7 @@ class GenerateStage:
                 self.engine.checkpoint()
                 missing = [block for block in chunk if any(_key(r) not in self._rows for r in block)]
                 if missing and draw is None:
-                    with self.engine.device(self._held):
-                        draw = stack.enter_context(component.open(self.device))
+                    draw = self._opened(stack)
                 fresh: dict[Key, Drawing] = {}
                 for block in self._drawn_blocks(draw, missing) if draw else ():
                     fresh |= {_key(drawing.request): drawing for drawing in block}
@@ -83,10 +85,22 @@ class GenerateStage:
                 yield from self._views([request for block in chunk for request in block], fresh)
         self.store.compact(f"draws/{self.planned.folder}")
 
+    def _opened(self, stack: ExitStack) -> DrawBatch:
+        if not self.may_draw:
+            raise StoreError(f"generators.{self.planned.name}: some images are not drawn yet; finish with `imgaudit run`")
+        with self.engine.device(self._held):
+            return stack.enter_context(self.planned.component.open(self.device))
+
     def cost(self) -> Cost:
         """What drawing took, without encoding and storing beside it."""
-        name = self.planned.name
-        return Cost(stage="generate", name=name, images=self._drawn, seconds=self._seconds, device=self.device)
+        return Cost(
+            stage="generate",
+            name=self.planned.name,
+            images=self._drawn,
+            seconds=self._seconds,
+            device=self.device,
+            device_bytes=peak_bytes(self.device),
+        )
 
     def _read_stored(self) -> None:
         self._table = self.store.draws(self.planned.folder)

@@ -302,7 +302,7 @@ class Cost(Record):
     seconds: FiniteFloat
     device: str
     device_bytes: int = 0
-    """Peak memory on the device; 0 where it has none of its own."""
+    """Peak memory of this process on its device so far: CUDA memory, or resident memory on a CPU."""
 
 
 class RunManifest(Record):

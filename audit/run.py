@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ from audit.spec import AuditSpec, Use
 from audit.store import RunStore
 from audit.weights import catalogue
 
-__all__ = ["Progress", "Silent", "audited", "judge_run", "render", "run_audit"]
+__all__ = ["Progress", "Silent", "audited", "judge_run", "render", "run_audit", "score_again"]
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +53,35 @@ class _Session:
     plan: Plan
     store: RunStore
     progress: Progress
-    retry_failed: bool
+    retry_failed: bool = False
+    may_draw: bool = True
     engine: LocalEngine = field(default_factory=LocalEngine)
     notes: list[str] = field(default_factory=list)
     costs: list[Cost] = field(default_factory=list)
 
-    def draw_and_score(self) -> None:
+    def work(self) -> None:
+        """Everything from the first draw to the verdicts."""
+        plan, store = self.plan, self.store
+        manifest = _begin(plan, store)
+        try:
+            self._draw_and_score()
+            table = build_table(plan, store)
+            measured, costs = measure(plan, table, self.progress.begin("measure", len(plan.metrics)))
+        finally:
+            self.engine.close()
+        write_results(store, measured)
+        counts = {str(item["values"]): item["counts"] for item in pc.value_counts(table.draws["outcome"]).to_pylist()}
+        done = {
+            "counts": counts,
+            "costs": _added(manifest.costs, self.costs, costs),
+            "notes": tuple(dict.fromkeys([*manifest.notes, *self.notes])),
+            "finished": _now(),
+        }
+        store.write_json("manifest.json", manifest.model_copy(update=done).model_dump(mode="json"))
+        judge_run(store, plan.spec)
+        store.seal()
+
+    def _draw_and_score(self) -> None:
         with ScoreStage(self.plan.scorers, self.store, self.engine, self.plan.device) as scoring:
             for generator in self.plan.generators:
                 self._one_generator(generator, scoring)
@@ -73,6 +96,7 @@ class _Session:
             needed=lambda records: scoring.needed(generator.scorers, records),
             tick=self.progress.begin(f"{generator.name}: draw and score", generator.total),
             retry_failed=self.retry_failed,
+            may_draw=self.may_draw,
         )
         views: Iterator[list[View]] = self.engine.beside(stage.chunks())
         for chunk in views:
@@ -94,28 +118,21 @@ def run_audit(plan: Plan, root: Path | str, *, progress: Progress, retry_failed:
         KeyboardInterrupt: as above.
     """
     store = RunStore(f"{str(root).rstrip('/')}/{plan.run_name}")
-    manifest = _begin(plan, store)
-    session = _Session(plan, store, progress, retry_failed)
-    try:
-        session.draw_and_score()
-        table = build_table(plan, store)
-        measured, costs = measure(plan, table, progress.begin("measure", len(plan.metrics)))
-    finally:
-        session.engine.close()
-    write_results(store, measured)
-    counts = {str(item["values"]): item["counts"] for item in pc.value_counts(table.draws["outcome"]).to_pylist()}
-    finished = manifest.model_copy(
-        update={
-            "counts": counts,
-            "costs": _added(manifest.costs, session.costs, costs),
-            "notes": tuple(dict.fromkeys([*manifest.notes, *session.notes])),
-            "finished": _now(),
-        }
-    )
-    store.write_json("manifest.json", finished.model_dump(mode="json"))
-    judge_run(store, plan.spec)
-    store.seal()
+    _Session(plan, store, progress, retry_failed).work()
     return store
+
+
+def score_again(store: RunStore, plan: Plan, *, progress: Progress) -> None:
+    """Score, measure and judge the stored images of a run by a plan whose scorers, metrics or gates may be new.
+
+    Nothing is drawn, so this works on a machine whose device or libraries would draw other images.
+
+    Raises:
+        StoreError: the plan wants images that the run lacks.
+    """
+    drawn = RunManifest.model_validate(store.read_json("manifest.json")).keys
+    generators = tuple(replace(g, key=drawn.get(f"generator.{g.name}", g.key)) for g in plan.generators)
+    _Session(replace(plan, generators=generators), store, progress, may_draw=False).work()
 
 
 def _now() -> str:
@@ -128,11 +145,14 @@ def _begin(plan: Plan, store: RunStore) -> RunManifest:
     keys = {f"generator.{g.name}": g.key for g in plan.generators} | {f"scorer.{s.name}": s.key for s in plan.scorers}
     earlier = RunManifest.model_validate(store.read_json("manifest.json")) if store.has("manifest.json") else None
     packs = plan.packs()
+    numerics = {name: component.numerics(plan.device) for name, component in components.items()}
+    if earlier:  # what was drawn elsewhere keeps the numerics that it was drawn with
+        numerics |= {name: found for name, found in earlier.numerics.items() if earlier.keys.get(name) == keys.get(name)}
     manifest = RunManifest(
         digest=plan.digest,
         spec=plan.spec.model_dump(mode="json"),
         keys=keys,
-        numerics={name: component.numerics(plan.device) for name, component in components.items()},
+        numerics=numerics,
         settings={generator.name: generator.component.settings() for generator in plan.generators},
         packs=packs,
         unpinned=tuple(pack for pack in packs if catalogue()[pack].unpinned),

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from audit.component import Column, Row, ScoreBatch, Scorer, Value, View
 from audit.engines.local import LocalEngine, halving
+from audit.environment import peak_bytes
 from audit.errors import AuditError, OutOfMemory, ScoringError
 from audit.plan import PlannedScorer
 from audit.records import Abstained, Cost, ImageRecord, Made, Scored
@@ -66,7 +67,14 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
     def costs(self) -> list[Cost]:
         """What each scorer took."""
         return [
-            Cost(stage="score", name=name, images=self.images[name], seconds=seconds, device=self.device)
+            Cost(
+                stage="score",
+                name=name,
+                images=self.images[name],
+                seconds=seconds,
+                device=self.device,
+                device_bytes=peak_bytes(self.device),
+            )
             for name, seconds in self.seconds.items()
         ]
 
@@ -88,7 +96,7 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
             given[scorer.name] = rows
 
     def _run(self, scorer: PlannedScorer, views: list[View]) -> Sequence[Sequence[Row]]:
-        with self.engine.device(self.device):
+        with self.engine.device(self.device if scorer.component.uses_device else "cpu"):
             call = self._open.get(scorer.name)
             if call is None:
                 call = self._open[scorer.name] = self._stack.enter_context(scorer.component.open(self.device))

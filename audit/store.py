@@ -10,11 +10,13 @@ beside its place and renamed into it. Paths go through fsspec, so a run may live
 """
 
 import io
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -96,8 +98,10 @@ class RunStore(RunFiles):
             raise StoreError(f"{ref.location}: an image of this run cannot be read ({error.strerror})") from error
 
     def image_link(self, ref: ImageRef) -> str:
-        """Path of an image relative to the run folder, or its absolute place outside."""
-        return Path(ref.location).absolute().as_uri() if ref.location else self._image_name(ref.digest, ref.codec)
+        """Link to an image, relative to the run folder."""
+        if not ref.location:
+            return self._image_name(ref.digest, ref.codec)
+        return quote(os.path.relpath(ref.location, self._root)) if self._local else ""
 
     # ------------------------------------------------------------------------------------------------ tables
 

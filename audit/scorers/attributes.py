@@ -14,9 +14,10 @@ from pydantic import Field, field_validator
 from audit.component import Column, Row, ScoreBatch, Scorer, Value, View
 from audit.errors import ScoringError
 from audit.images import Pixels
+from audit.model_files import onnx_file
 from audit.records import Abstained, Scored
-from audit.scorers import onnx_session
 from audit.scorers.faces import NO_FACE
+from audit.scorers.onnx_session import open_model
 from audit.scorers.views import checked_pixels, number, regions, required, vector
 from audit.weights import locate
 
@@ -112,15 +113,15 @@ class Attributes(Scorer):
     def numerics(self, device: str) -> dict[str, str]:
         """The runtime of the networks and the library that cuts the chips."""
         chips = f"similarity of five landmarks, bilinear, {GENDER_SIDE} and {AGE_SIDE} px, padding {CHIP_PADDING}"
-        return {**onnx_session.runtime(device), "dlib": dlib.__version__, "chips": chips}
+        return {**onnx_file.runtime(device), "dlib": dlib.__version__, "chips": chips}
 
     @contextmanager
     def open(self, device: str) -> Iterator[ScoreBatch]:
         """Open both networks."""
         pack = locate(self.pack)
         networks = _Networks(
-            onnx_session.open_model(pack.file("gender-v1.onnx"), device),
-            onnx_session.open_model(pack.file("age-v1.onnx"), device),
+            open_model(pack.file("gender-v1.onnx"), device),
+            open_model(pack.file("age-v1.onnx"), device),
         )
         yield lambda views: self._score(views, networks)
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.component import Column, Row, ScoreBatch, Value, View
+from audit.model_files import torch_device
 from audit.records import Abstained, TextPrompt
-from audit.scorers import torch_runtime
 from audit.scorers.clip_model import ClipModel, Text, UsesClip, load_clip
 from audit.scorers.views import checked_pixels
 
@@ -54,7 +54,7 @@ class Clip(UsesClip):
                 yield lambda views: _score(views, held[0], texts, space)
             finally:
                 held.clear()  # the function that was yielded may outlive this; the model must not
-                torch_runtime.release(device)
+                torch_device.release(device)
 
 
 def _score(views: Sequence[View], clip: ClipModel, texts: MutableMapping[str, Text], space: str) -> list[list[Row]]:

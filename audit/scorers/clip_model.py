@@ -20,7 +20,8 @@ from audit.component import Scorer
 from audit.digest import digest, file_digest, short
 from audit.errors import InputError, WeightsError
 from audit.images import Pixels
-from audit.scorers import torch_runtime
+from audit.model_files import torch_device
+from audit.model_files.failures import first_line
 from audit.weights import locate
 
 __all__ = ["ClipModel", "Text", "UsesClip", "load_clip"]
@@ -69,7 +70,7 @@ class UsesClip(Scorer):
     def numerics(self, device: str) -> dict[str, str]:
         """Libraries, precision, and how images become what the model sees."""
         resize = "open_clip's own transform (PIL, uint8), then its mean and standard deviation"
-        return torch_runtime.runtime(device) | {"open_clip": str(open_clip.__version__), "resize": resize}
+        return torch_device.runtime(device) | {"open_clip": str(open_clip.__version__), "resize": resize}
 
     def check(self) -> None:
         """See that the model's files are there."""
@@ -141,7 +142,7 @@ class ClipModel:
     def _in_parts(self, items: Sequence[Tensor], encode: Callable[[list[Tensor]], Tensor]) -> Floats:
         rows = ROWS_ON_CPU if self.device.type == "cpu" else max(1, len(items))
         vectors: list[Floats] = []
-        with torch.inference_mode(), torch_runtime.memory_errors(len(items)):
+        with torch.inference_mode(), torch_device.memory_errors(len(items)):
             for start in range(0, len(items), rows):
                 part = [item.to(self.device) for item in items[start : start + rows]]
                 vectors.append(encode(part).float().cpu().numpy())
@@ -154,7 +155,7 @@ def load_clip(source: UsesClip, device: str, pool: ThreadPoolExecutor) -> ClipMo
     Raises:
         WeightsError: the weights do not fit the architecture, or there are none.
     """
-    torch_runtime.exact_arithmetic()
+    torch_device.exact_arithmetic()
     folder = locate(source.pack).folder if source.pack else source.path
     assert folder is not None
     name, weights = (source.model, str(folder)) if folder.is_file() else (f"local-dir:{folder}", None)
@@ -165,8 +166,7 @@ def load_clip(source: UsesClip, device: str, pool: ThreadPoolExecutor) -> ClipMo
         )
         tokenizer = open_clip.get_tokenizer(name)
     except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise WeightsError(f"{folder}: open_clip {open_clip.__version__} cannot load it ({first})") from error
+        raise WeightsError(f"{folder}: open_clip {open_clip.__version__} cannot load it ({first_line(error)})") from error
     settings = open_clip.transform.PreprocessCfg(**network.visual.preprocess_cfg)
     transform = open_clip.transform.image_transform_v2(settings, is_train=False)
     return ClipModel(network.eval(), transform, tokenizer, torch.device(device), pool)

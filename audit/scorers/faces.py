@@ -45,6 +45,7 @@ class Faces(Scorer):
     its left, and the base of the nose.
     """
 
+    uses_device: ClassVar[bool] = False
     source: ClassVar[str] = (
         "detector: HOG and a sliding linear classifier (Dalal & Triggs 2005; King 2015), as built into dlib; "
         "landmarks: ensemble of regression trees (Kazemi & Sullivan 2014), dlib's five-point model"

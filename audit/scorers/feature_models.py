@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from audit.errors import InputError, WeightsError
+from audit.model_files.torchscript import load_torchscript
+from audit.model_files.weight_files import fit, read_weights
 from audit.scorers.inception import FidInception
 from audit.scorers.onnx_session import open_model
 from audit.scorers.preprocess import Kernel, Preparation, Triple
-from audit.scorers.torch_runtime import fit, load_torchscript, read_weights
 
 __all__ = ["PACKS", "Network", "Recipe", "build", "timm_config"]
 
@@ -76,7 +77,7 @@ def build(recipe: Recipe, path: Path, device: torch.device) -> Network:
         run = open_model(path, str(device))
         return lambda batch: torch.from_numpy(run(batch.contiguous().cpu().numpy()))
     if recipe.route == "torchscript":
-        return load_torchscript(path, str(device))
+        return load_torchscript(path, device, torch.float32)
     if recipe.route == "timm":
         model = _timm(recipe, path)
     elif recipe.route == "inception-fid":

@@ -13,11 +13,11 @@ import torch
 from pydantic import Field, model_validator
 
 from audit.component import Column, Row, ScoreBatch, Scorer, Value, View
-from audit.digest import file_digest
+from audit.digest import digest, file_digest
 from audit.errors import InputError, ScoringError, WeightsError
 from audit.images import Pixels
+from audit.model_files import onnx_file, torch_device
 from audit.records import Abstained
-from audit.scorers import onnx_session, torch_runtime
 from audit.scorers.feature_models import PACKS, Network, Recipe, build, timm_config
 from audit.scorers.preprocess import Kernel
 from audit.scorers.views import checked_pixels
@@ -98,20 +98,21 @@ class Features(Scorer):
         return (self.pack,) if self.pack else ()
 
     def fingerprint(self) -> str:
-        """Digest of the user's own file."""
+        """Digest of the user's own file, and of those that an ONNX model keeps tensors in."""
         own = self.weights or self.torchscript or self.onnx
-        return file_digest(own) if own else ""
+        beside = onnx_file.external_files(self.onnx) if self.onnx else []
+        return digest([file_digest(file) for file in (own, *beside)]) if own else ""
 
     def numerics(self, device: str) -> dict[str, str]:
         """Libraries, precision and the whole way from pixels to the network."""
         recipe = self._recipe()
-        found = torch_runtime.runtime(device) | {"timm": str(timm_library.__version__)} | recipe.preparation.describe()
-        return found | onnx_session.runtime(device) if recipe.route == "onnx" else found
+        found = torch_device.runtime(device) | {"timm": str(timm_library.__version__)} | recipe.preparation.describe()
+        return found | onnx_file.runtime(device) if recipe.route == "onnx" else found
 
     def check(self) -> None:
         """See that the network is known and its file is there."""
         if self._recipe().route == "onnx":
-            onnx_session.require_onnxruntime()
+            onnx_file.require_onnxruntime()
         path = self._path()
         if not path.is_file():
             raise InputError(f"{path}: no such file; the features scorer reads its network from it")
@@ -119,13 +120,13 @@ class Features(Scorer):
     @contextmanager
     def open(self, device: str) -> Iterator[ScoreBatch]:
         """Build the network on the device."""
-        torch_runtime.exact_arithmetic()
+        torch_device.exact_arithmetic()
         held = [build(self._recipe(), self._path(), torch.device(device))]
         try:
             yield lambda views: self._score(views, held[0], torch.device(device))
         finally:
             held.clear()  # the function that was yielded may outlive this; the network must not
-            torch_runtime.release(device)
+            torch_device.release(device)
 
     def _score(self, views: Sequence[View], network: Network, device: torch.device) -> list[list[Row]]:
         images = [checked_pixels(view) for view in views]
@@ -135,7 +136,7 @@ class Features(Scorer):
 
     def _encode(self, images: Sequence[Pixels], network: Network, device: torch.device) -> npt.NDArray[np.float32]:
         recipe = self._recipe()
-        with torch.inference_mode(), torch_runtime.memory_errors(len(images)):
+        with torch.inference_mode(), torch_device.memory_errors(len(images)):
             found = network(recipe.preparation(images, device))
             vectors: npt.NDArray[np.float32] = found.float().flatten(1).cpu().numpy()
         if len(vectors) != len(images) or recipe.dimension not in {None, vectors.shape[1]}:

@@ -1,49 +1,22 @@
-"""ONNX models on the device that was asked for, with errors that a user can read."""
+"""ONNX networks from prepared images to numbers, with errors that a user can read."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from audit.errors import InputError, OutOfMemory, PluginError
+from audit.errors import InputError, OutOfMemory
+from audit.model_files.failures import first_line, memory_ran_out
+from audit.model_files.onnx_file import open_session
 
-try:
+if TYPE_CHECKING:
     import onnxruntime
-except ImportError:  # only some parameters of ``features`` need it
-    onnxruntime = None
 
-__all__ = ["Floats", "open_model", "require_onnxruntime", "runtime"]
+__all__ = ["Floats", "open_model"]
 
 Floats = npt.NDArray[np.float32]
-NO_MEMORY = ("failed to allocate memory", "out of memory", "cuda_error_out_of_memory", "cudnn_status_alloc_failed")
-
-
-def require_onnxruntime() -> None:
-    """Fail early and with the remedy.
-
-    Raises:
-        PluginError: onnxruntime is not installed.
-    """
-    if onnxruntime is None:
-        raise PluginError("an ONNX model needs onnxruntime, which is not installed; pip install 'imgaudit[onnx]'")
-
-
-def _providers(device: str) -> list[str]:
-    cuda = device.startswith("cuda") and "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-    return ["CUDAExecutionProvider", "CPUExecutionProvider"] if cuda else ["CPUExecutionProvider"]
-
-
-def runtime(device: str) -> dict[str, str]:
-    """What decides the numbers of a model opened here."""
-    require_onnxruntime()
-    return {
-        "onnxruntime": str(onnxruntime.__version__),
-        "provider": _providers(device)[0],
-        "dtype": "float32",
-        "tf32": "off",
-    }
 
 
 def open_model(path: Path, device: str) -> Callable[[Floats], Floats]:
@@ -53,24 +26,10 @@ def open_model(path: Path, device: str) -> Callable[[Floats], Floats]:
 
     Raises:
         InputError: the file is no such model.
+        OutOfMemory: the device cannot hold it.
         PluginError: onnxruntime is not installed, or fell back to the CPU where the GPU was named in the numbers' identity.
     """
-    require_onnxruntime()
-    providers = _providers(device)
-    options = [{"device_id": device.partition(":")[2] or "0", "use_tf32": "0"}, {}] if len(providers) == 2 else [{}]
-    settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = 3  # its warnings about nodes left on the CPU are no news to a user
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a provider that is not there; checked below
-            session = onnxruntime.InferenceSession(str(path), settings, providers=providers, provider_options=options)
-    except Exception as error:  # onnxruntime's exceptions share no base class of their own
-        raise InputError(f"{path}: onnxruntime cannot open it ({_first_line(error)}); expected an ONNX model") from error
-    if session.get_providers()[0] != providers[0]:
-        raise PluginError(
-            f"onnxruntime {onnxruntime.__version__} offers {providers[0]} and cannot start it; "
-            "install the CUDA and cuDNN libraries that it was built for, or run with device cpu"
-        )
+    session = open_session(path, device)
     inputs = session.get_inputs()
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type != "tensor(float)":
         found = ", ".join(f"{entry.name}: {entry.type}{entry.shape}" for entry in inputs)
@@ -89,12 +48,7 @@ def open_model(path: Path, device: str) -> Callable[[Floats], Floats]:
 def _run(session: "onnxruntime.InferenceSession", name: str, batch: Floats, path: Path) -> Floats:
     try:
         return np.asarray(session.run(None, {name: batch})[0], dtype=np.float32)
-    except Exception as error:  # as above
-        text = str(error).lower()
-        if any(sign in text for sign in NO_MEMORY):
-            raise OutOfMemory(f"{path.name}: the device cannot hold {len(batch)} rows ({_first_line(error)})") from error
-        raise InputError(f"{path}: cannot run on input of shape {batch.shape} ({_first_line(error)})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+    except Exception as error:  # onnxruntime's exceptions have no common base of their own
+        if memory_ran_out(error):
+            raise OutOfMemory(f"{path.name}: the device cannot hold {len(batch)} rows ({first_line(error)})") from error
+        raise InputError(f"{path}: cannot run on input of shape {batch.shape} ({first_line(error)})") from error

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import imagehash
+import imagehashfrom typing import ClassVar
+
 import numpy as np
 import numpy.typing as npt
 import scipy
@@ -36,6 +37,8 @@ class PixelStatistics(Scorer):
         "luma: ITU-R BT.709; sharpness: variance of the 4-neighbour Laplacian (Pech-Pacheco et al. 2000); "
         "perceptual hash: the imagehash library's phash (32 x 32 DCT, 8 x 8 lowest frequencies against their median)"
     )
+
+    uses_device: ClassVar[bool] = False
 
     blank_below: float = Field(default=2 / 255, ge=0, le=0.5)
     """An image is blank where no colour channel's standard deviation (0..0.5) reaches this."""

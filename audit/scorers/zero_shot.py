@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 
 from audit.component import Column, Row, ScoreBatch, Value, View
 from audit.errors import InputError, ScoringError
+from audit.model_files import torch_device
 from audit.records import Abstained, Scored
-from audit.scorers import torch_runtime
 from audit.scorers.clip_model import Text, UsesClip, load_clip
 from audit.scorers.views import label, required, vector, whole
 
@@ -79,7 +79,7 @@ class ZeroShot(UsesClip):
             model = load_clip(self, device, pool)
             means = [_direction(name, model.texts(texts)) for name, texts in self.labels.items()]
         del model
-        torch_runtime.release(device)
+        torch_device.release(device)
         return np.stack(means)
 
     def _values(self, view: View, directions: Floats, space: str) -> dict[str, Value]:

@@ -14,8 +14,8 @@ def detectable_difference(
 
     For shares around one half, where it is hardest (the shares lie at .5 -+ half the difference). Images of a cluster
     are alike: they count as n / (1 + (m - 1) icc) independent ones, m = n / clusters (Kish 1965). Quantiles are of t on
-    clusters - 1 degrees of freedom, as for the intervals of shares. Cells that share their prompts and seeds need less; a share against a fixed value
-    needs about 1 / sqrt(2) of it.
+    clusters - 1 degrees of freedom, as for the intervals of shares. Cells that share their prompts and seeds need less; a
+    share against a fixed value needs about 1 / sqrt(2) of it.
 
     Args:
         n_per_cell: images in each of the two cells, at least 1.
