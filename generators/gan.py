@@ -1,6 +1,5 @@
 """Latent and class-conditional torch generators: TorchScript, exported programs, or an architecture and its weights."""
 
-import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,14 +11,16 @@ from pydantic import Field, FiniteFloat, JsonValue, model_validator
 from audit.component import DrawBatch, Generator
 from audit.digest import canonical_json, digest, file_digest
 from audit.errors import InputError
+from audit.model_files.exported_program import load_program
+from audit.model_files.torch_device import exact_arithmetic, release, runtime
+from audit.model_files.torchscript import load_torchscript
+from audit.model_files.weight_files import fit, read_weights, refuse_pickle
 from audit.records import ClassLabel, Latent
 from audit.weights import locate
 from generators.drawing import Drawing
-from generators.exported_program import load_program
+from generators.factory import architecture, factory_file, find_factory
 from generators.latents import Latents
 from generators.network import DTYPES, MEAN_LATENTS, Network, Pull
-from generators.torchscript import load_torchscript
-from generators.weight_files import architecture, factory_file, find_factory, fit, read_weights, refuse_pickle
 
 __all__ = ["Gan"]
 
@@ -107,10 +108,7 @@ class Gan(Generator):
 
     def numerics(self, device: str) -> dict[str, str]:
         """Backend, versions and precision. TF32 is off: float32 means float32."""
-        found = {"torch": torch.__version__, "device": torch.device(device).type, "dtype": self.dtype, "tf32": "off"}
-        if found["device"] == "cuda":
-            found |= {"cuda": str(torch.version.cuda), "cudnn": f"{torch.backends.cudnn.version()}, deterministic"}  # type: ignore[no-untyped-call]
-        return found
+        return runtime(device, self.dtype)
 
     def settings(self) -> dict[str, str]:
         """What a reader must know of how it was run."""
@@ -149,11 +147,9 @@ class Gan(Generator):
 
         Raises:
             InputError: a file that cannot be read safely, or parameters that the network does not support.
-            GenerationError: weights that do not fit the architecture.
+            WeightsError: weights that do not fit the architecture.
         """
-        torch.backends.cuda.matmul.allow_tf32 = False  # stays off: other adapters of this process rely on it as well
-        torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cudnn.deterministic = True
+        exact_arithmetic()
         with torch.inference_mode():
             network = self._network(torch.device(device))
             pull = self._pull(network)
@@ -164,9 +160,7 @@ class Gan(Generator):
             yield drawing
         finally:
             drawing.close()
-            gc.collect()
-            if device.startswith("cuda"):
-                torch.cuda.empty_cache()
+            release(device)
 
     def _own_file(self) -> Path | None:
         return self.torchscript or self.program or self.weights

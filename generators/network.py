@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from audit.errors import AuditError, GenerationError, InputError, OutOfMemory
+from audit.model_files.failures import memory_ran_out
 from generators.latents import Latents
 
 __all__ = ["DTYPES", "MEAN_LATENTS", "Network", "Pull"]
@@ -19,7 +20,6 @@ MEAN_LATENTS = 10_000
 """Latents that an estimated mean style is the mean of."""
 MEAN_BLOCK = 500
 MEAN_SEED = 0
-MEMORY_SIGNS = ("out of memory", "can't allocate memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +126,7 @@ class Network:
         except AuditError:
             raise
         except Exception as error:  # the network is foreign code and may raise anything
-            # Inside a TorchScript program the device's own exception arrives as a plain RuntimeError.
-            if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(sign in str(error) for sign in MEMORY_SIGNS):
+            if memory_ran_out(error):
                 raise OutOfMemory(f"{self.source}: the device's memory cannot hold a batch of {shape[0]}") from error
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             reason = f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"

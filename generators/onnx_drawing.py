@@ -9,8 +9,9 @@ import onnxruntime
 
 from audit.component import Product, Request
 from audit.errors import GenerationError, OutOfMemory
+from audit.model_files.failures import first_line, memory_ran_out
 from generators.conditions import asked_label
-from generators.onnx_file import Wiring, is_memory
+from generators.onnx_wiring import Wiring
 from generators.outputs import Range, check_independence, check_shape, products
 
 __all__ = ["TRUNCATED_AT", "OnnxDrawing", "OnnxLatents"]
@@ -95,10 +96,11 @@ class OnnxDrawing:
         try:
             (images,) = session.run([wiring.output], wiring.feed(z, labels, self._latents.classes))
         except Exception as error:  # onnxruntime's exceptions have no common base of their own
-            if is_memory(error):
+            if memory_ran_out(error):
                 raise OutOfMemory(f"{wiring.source}: the device's memory cannot hold a batch of {len(z)}") from error
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise GenerationError(f"{wiring.source}: the model fails on z of shape {z.shape} ({reason})") from error
+            raise GenerationError(
+                f"{wiring.source}: the model fails on z of shape {z.shape} ({first_line(error)})"
+            ) from error
         if not (isinstance(images, np.ndarray) and np.issubdtype(images.dtype, np.floating)):
             found = getattr(images, "dtype", type(images).__name__)
             raise GenerationError(f"{wiring.source}: output {wiring.output} is {found}; expected floating-point numbers")

@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Self
 
-import onnxruntime
 from pydantic import Field, FiniteFloat, model_validator
 
 from audit.component import DrawBatch, Generator
 from audit.digest import canonical_json, digest, file_digest
 from audit.errors import InputError
+from audit.model_files.onnx_file import external_files, open_session, runtime
 from audit.records import ClassLabel, Latent
 from audit.weights import locate
 from generators.onnx_drawing import OnnxDrawing, OnnxLatents
-from generators.onnx_file import Wish, external_files, open_session, providers, wire
+from generators.onnx_wiring import Wish, wire
 
 __all__ = ["OnnxModel"]
 
@@ -80,7 +80,7 @@ class OnnxModel(Generator):
 
     def numerics(self, device: str) -> dict[str, str]:
         """The runtime and the backend that it runs on; TF32 is off."""
-        return {"onnxruntime": onnxruntime.__version__, "provider": providers(device)[0][0], "tf32": "off"}
+        return runtime(device)
 
     def settings(self) -> dict[str, str]:
         """What a reader must know of how it was run."""

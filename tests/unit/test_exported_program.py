@@ -17,8 +17,8 @@ from tiny_gans import SEEDS, Payload, drawn, exported, refused, requests, small_
 from torch import Tensor, nn
 
 from audit.errors import GenerationError
-from generators.archive import pack_archive, read_archive
-from generators.exported_program import load_program
+from audit.model_files.archive import pack_archive, read_archive
+from audit.model_files.exported_program import load_program
 
 Members = dict[str, bytes]
 MODEL = "models/model.json"

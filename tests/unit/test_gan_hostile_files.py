@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from tiny_gans import SEEDS, SMALL, Payload, drawn, exported, refused, requests, saved, scripted, small_dcgan
 from torch import Tensor, nn
 
-from audit.errors import GenerationError, InputError
-from generators.archive import pack_archive, read_archive
+from audit.errors import GenerationError, InputError, WeightsError
+from audit.model_files.archive import pack_archive, read_archive
 
 Members = dict[str, bytes]
 FACTORY = {"factory": "generators.dcgan:generator", "factory_params": SMALL, "latent": [4, 1, 1]}
@@ -62,9 +62,10 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     state["main.9.weight"] = state.pop("main.0.weight")
     state["main.1.bias"] = torch.zeros(5)
     save_file(state, tmp_path / "odd.safetensors")
-    with pytest.raises(GenerationError) as caught:
+    with pytest.raises(WeightsError) as caught:
         drawn(requests(SEEDS), **FACTORY, weights=tmp_path / "odd.safetensors")
-    for part in ("odd.safetensors", "1 missing: main.0.weight", "main.9.weight", "main.1.bias (5,) for (8,)"):
+    absent, left, misshapen = "1 weights absent (main.0.weight)", "1 left over (main.9.weight)", "main.1.bias (5,) for (8,)"
+    for part in ("odd.safetensors", absent, left, misshapen):
         assert part in str(caught.value)
 
 
@@ -126,7 +127,7 @@ def test_a_planted_pickle_in_a_script_never_runs(tmp_path: Path, marker: Path) -
 def test_other_files_are_not_taken_for_scripts(tmp_path: Path, marker: Path) -> None:
     checkpoint = tmp_path / "state.pt"
     torch.save(small_dcgan().state_dict(), checkpoint)
-    refused(checkpoint, marker, "weights alone need `factory`", torchscript=checkpoint, latent=[4])
+    refused(checkpoint, marker, "weights alone need .*`factory`", torchscript=checkpoint, latent=[4])
     program = exported(small_dcgan(), (torch.zeros(2, 4, 1, 1),), tmp_path / "a.pt2")
     refused(program, marker, r"a \.pt2 file is a `program`", torchscript=program, latent=[4])
     refused(checkpoint, marker, "not an exported program", program=checkpoint, latent=[4])

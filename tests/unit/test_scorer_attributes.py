@@ -41,9 +41,7 @@ def planted(monkeypatch: pytest.MonkeyPatch, gender, ages: dict[int, float]):
             return name
 
     monkeypatch.setattr(attributes, "locate", lambda _: Files())
-    monkeypatch.setattr(
-        attributes.onnx_session, "open_model", lambda name, _: lambda batch: np.tile(answers[name], (len(batch), 1))
-    )
+    monkeypatch.setattr(attributes, "open_model", lambda name, _: lambda batch: np.tile(answers[name], (len(batch), 1)))
 
 
 def judged(monkeypatch, gender=(0.95, 0.05), ages=None, **params):

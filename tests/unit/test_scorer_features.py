@@ -18,10 +18,10 @@ from tiny_gans import scripted
 from torch import nn
 
 from audit.errors import OutOfMemory
+from audit.model_files.weight_files import fit
 from audit.scorers import feature_models, features
 from audit.scorers.features import Features
 from audit.scorers.inception import FidInception
-from audit.scorers.torch_runtime import fit
 
 RESNET, VIT = "test_resnet", "test_vit"
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from audit.catalog import build
 from audit.errors import InputError, PluginError, ScoringError, SpecError, WeightsError, WeightsMissing
-from audit.scorers import onnx_session
+from audit.model_files import onnx_file
 from audit.scorers.features import Features
 from audit.spec import Use
 
@@ -85,12 +85,14 @@ def test_a_pickle_is_not_opened(tmp_path: Path):
     marker, path = tmp_path / "marker", tmp_path / "w.pth"
     for write in (partial(torch.save, {"a": Payload(marker)}), lambda p: p.write_bytes(pickle.dumps(Payload(marker)))):
         write(path)
-        with pytest.raises(InputError, match="could run code"):
+        with pytest.raises(InputError, match="a pickle is a program"):
             scored(Features(timm=RESNET, weights=path), [])
     assert not marker.exists()
 
 
-@pytest.mark.parametrize(("field", "message"), [("onnx", "onnxruntime cannot open it"), ("torchscript", "as TorchScript")])
+@pytest.mark.parametrize(
+    ("field", "message"), [("onnx", "cannot read it as an ONNX model"), ("torchscript", "not a torch archive")]
+)
 def test_damaged_files(tmp_path: Path, field, message):
     path = tmp_path / "model"
     path.write_bytes(b"not a model")
@@ -107,7 +109,7 @@ def test_onnx_of_a_fixed_batch_or_other_inputs(tmp_path: Path):
 
 def test_onnxruntime_is_asked_for_only_where_it_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = means_in_onnx(tmp_path)
-    monkeypatch.setattr(onnx_session, "onnxruntime", None)
+    monkeypatch.setattr(onnx_file, "onnxruntime", None)
     with pytest.raises(PluginError, match=r"pip install 'imgaudit\[onnx\]'"):
         Features(onnx=path, **OWN).check()
     Features(torchscript=path, **OWN).check()
@@ -115,9 +117,9 @@ def test_onnxruntime_is_asked_for_only_where_it_is_needed(tmp_path: Path, monkey
 
 def test_no_silent_fall_back_to_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The identity of the numbers names the provider, so another one may not take over."""
-    monkeypatch.setattr(onnx_session, "_providers", lambda _: ["NoSuchProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(onnx_file, "providers", lambda _: [("NoSuchProvider", {}), ("CPUExecutionProvider", {})])
     with pytest.raises(PluginError, match="cannot start it"):
-        onnx_session.open_model(means_in_onnx(tmp_path), "cuda")
+        scored(Features(onnx=means_in_onnx(tmp_path), **OWN), [], "cuda")
 
 
 def test_wrong_dimension(tmp_path: Path):

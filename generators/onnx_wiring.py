@@ -1,19 +1,17 @@
-"""ONNX files: what they refer to, how they are opened, and which input takes what."""
+"""ONNX generators: which input takes z, which the label, and what the others get."""
 
-import mmap
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from audit.errors import InputError, OutOfMemory
+from audit.errors import InputError
 
-__all__ = ["Floats", "Port", "Wiring", "Wish", "external_files", "is_memory", "open_session", "providers", "wire"]
+__all__ = ["Floats", "Port", "Wiring", "Wish", "wire"]
 
 Floats = float | tuple[float, ...]
 TYPES: dict[str, type[np.generic]] = {
@@ -23,9 +21,6 @@ TYPES: dict[str, type[np.generic]] = {
     "tensor(int64)": np.int64,
     "tensor(int32)": np.int32,
 }
-# In ONNX's encoding a tensor that lies in another file says so by the pair ("location", relative path).
-LOCATION = re.compile(rb"\n\x08location\x12([\x01-\x7f]|[\x80-\xff][\x01-\x7f])")
-MEMORY_SIGNS = ("failed to allocate memory", "out of memory", "cuda_error_out_of_memory", "cudnn_status_alloc_failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,70 +78,6 @@ class Wiring:
             shape = tuple(size if isinstance(size, int) else len(z) for size in port.shape)
             found[port.name] = np.ascontiguousarray(np.broadcast_to(np.asarray(value, dtype=port.dtype), shape))
         return found
-
-
-def external_files(path: Path) -> list[Path]:
-    """The files beside a model that hold tensors of it, sorted.
-
-    Raises:
-        InputError: one is absent, or lies outside the model's folder.
-    """
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty (0 bytes); expected an ONNX model")
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        names = {_location(data, match) for match in LOCATION.finditer(data)}
-    found = []
-    for name in sorted(names):
-        relative = PurePosixPath(name)
-        if relative.is_absolute() or ".." in relative.parts:
-            raise InputError(f"{path}: refers to {name!r}, outside its own folder; it was not loaded")
-        if not (path.parent / relative).is_file():
-            raise InputError(f"{path}: keeps tensors in {name!r}, which is not beside it; copy that file too")
-        found.append(path.parent / relative)
-    return found
-
-
-def _location(data: mmap.mmap, match: re.Match[bytes]) -> str:
-    size = match.group(1)
-    length = size[0] if len(size) == 1 else (size[0] & 0x7F) | size[1] << 7
-    return data[match.end() : match.end() + length].decode("utf-8", errors="replace")
-
-
-def providers(device: str) -> list[tuple[str, dict[str, str]]]:
-    """Backends for a device, the first preferred; without onnxruntime's GPU build everything runs on the CPU."""
-    cpu: tuple[str, dict[str, str]] = ("CPUExecutionProvider", {})
-    if not device.startswith("cuda") or "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-        return [cpu]
-    # Its default, to time every algorithm and take the fastest, would pick another one from run to run.
-    options = {"device_id": device.partition(":")[2] or "0", "use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}
-    return [("CUDAExecutionProvider", options), cpu]
-
-
-def open_session(path: Path, device: str) -> onnxruntime.InferenceSession:
-    """Open a model on a device.
-
-    Raises:
-        InputError: onnxruntime cannot read it.
-        OutOfMemory: the device cannot hold it.
-    """
-    external_files(path)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.use_deterministic_compute = True
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers(device))
-    except Exception as error:  # onnxruntime's exceptions have no common base of their own
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        if is_memory(error):
-            raise OutOfMemory(f"{path}: the device's memory cannot hold the model ({reason})") from error
-        raise InputError(
-            f"{path}: onnxruntime {onnxruntime.__version__} cannot read it as an ONNX model ({reason})"
-        ) from error
-
-
-def is_memory(error: Exception) -> bool:
-    """Whether an exception of onnxruntime says that memory ran out."""
-    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in MEMORY_SIGNS)
 
 
 def wire(session: onnxruntime.InferenceSession, wish: Wish, path: Path) -> Wiring:

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from audit.errors import InputError
-from generators.archive import pack_archive, read_archive
-from generators.weight_files import refuse_pickle
+from audit.model_files.archive import pack_archive, read_archive
+from audit.model_files.failures import first_line
+from audit.model_files.weight_files import refuse_pickle
 
 __all__ = ["load_torchscript"]
 
@@ -38,9 +39,9 @@ def load_torchscript(path: Path, device: torch.device, dtype: torch.dtype) -> Ca
     members = {name: data for name, data in read_archive(path).items() if not UNUSED.fullmatch(name)}
     if "constants.pkl" not in members or not any(name.startswith("code/") for name in members):
         remedy = (
-            "; a .pt2 file is a `program`"
+            "; a .pt2 file is a `program` of a gan"
             if "archive_format" in members
-            else "; weights alone need `factory` and `weights`"
+            else "; weights alone need `weights` and their architecture, `factory` (gan) or `timm` (features)"
         )
         raise InputError(f"{path}: not a TorchScript archive: it has no code{remedy}")
     for name, data in members.items():
@@ -55,12 +56,11 @@ def load_torchscript(path: Path, device: torch.device, dtype: torch.dtype) -> Ca
             warnings.filterwarnings("ignore", message="`torch.jit", category=DeprecationWarning)
             module: torch.jit.ScriptModule = torch.jit.load(pack_archive(members, "network"), map_location=device)  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError, OSError) as error:
-        line = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise InputError(f"{path}: torch {torch.__version__} cannot load it ({line.strip()})") from error
+        raise InputError(f"{path}: torch {torch.__version__} cannot load it ({first_line(error)})") from error
     module.eval().to(dtype)
 
     def call(*inputs: Any, **params: Any) -> Any:
-        # Otherwise the executor watches the first calls and then fuses operators: later images would come from other
+        # Otherwise the executor watches the first calls and then fuses operators: later batches would go through other
         # kernels than the first, and a resumed run would not repeat them.
         with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]  # public, though not listed as such
             return module(*inputs, **params)

@@ -19,7 +19,7 @@ from torch.export.passes import move_to_device_pass
 from torch.fx import GraphModule
 
 from audit.errors import InputError
-from generators.archive import pack_archive, read_archive
+from audit.model_files.archive import pack_archive, read_archive
 
 __all__ = ["load_program"]
 
