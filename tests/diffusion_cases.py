@@ -11,6 +11,7 @@ import torch
 from diffusers import DiffusionPipeline
 
 from audit.component import Product, Request
+from audit.errors import AuditError, InputError
 from audit.records import ClassLabel, Condition, Draw, Latent, Probe, TextPrompt
 from generators.diffusion import Diffusion
 
@@ -94,3 +95,24 @@ def bare(
     output = pipeline(generator=generators, output_type="pil", **call)
     output.images = np.stack([np.asarray(image) for image in output.images])
     return output
+
+
+def sample(generator: Diffusion) -> np.ndarray:
+    """Four images of the prompts."""
+    return pixels(drawn(generator, prompts(*PROMPTS)))
+
+
+def opened(generator: Diffusion, device: str = "cpu") -> None:
+    """Load and close."""
+    with generator.open(device):
+        pass
+
+
+def refusal(action: Callable[[], object], kind: type[AuditError] = InputError) -> str:
+    """The message of the error that the action ends with: one line."""
+    with pytest.raises(kind) as caught:
+        action()
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 700
+    return message

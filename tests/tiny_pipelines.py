@@ -7,13 +7,11 @@ Same arguments, same weights. Nothing is downloaded: the tokenizers are byte-lev
     StableDiffusionPipeline.from_pretrained(folder)
 """
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import tokenizers
 import torch
 from diffusers import (
     AutoencoderKL,
@@ -36,16 +34,13 @@ from diffusers import (
 )
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from safetensors.torch import load_file, save_file
+from tiny_text import clip_text, clip_tokenizer, t5, t5_tokenizer
 from transformers import (
     CLIPConfig,
     CLIPImageProcessor,
-    CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
-    CLIPTokenizer,
-    T5Config,
     T5EncoderModel,
-    T5TokenizerFast,
 )
 
 __all__ = [
@@ -60,7 +55,6 @@ __all__ = [
     "stable_diffusion_xl",
 ]
 
-START, END = "<|startoftext|>", "<|endoftext|>"
 WIDTH = 16
 """Features of the text towers, and of the cross-attention that reads them."""
 LOUDER = 2.0
@@ -80,8 +74,8 @@ def stable_diffusion(folder: Path, *, seed: int = 0, size: int = 32, flag_above:
         parts: dict[str, Any] = {
             "vae": _vae(size, channels=4),
             "unet": _louder(_unet(size // 4, cross_attention_dim=WIDTH)),
-            "text_encoder": CLIPTextModel(_clip_text(WIDTH)),
-            "tokenizer": _clip_tokenizer(folder / "tokenizer"),
+            "text_encoder": CLIPTextModel(clip_text(WIDTH)),
+            "tokenizer": clip_tokenizer(folder / "tokenizer"),
             "safety_checker": None if flag_above is None else _checker(flag_above),
             "feature_extractor": CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
         }
@@ -106,10 +100,10 @@ def stable_diffusion_xl(folder: Path, *, seed: int = 0, size: int = 32) -> Path:
         parts: dict[str, Any] = {
             "vae": _vae(size, channels=4),
             "unet": _louder(unet),
-            "text_encoder": CLIPTextModel(_clip_text(WIDTH)),
-            "text_encoder_2": CLIPTextModelWithProjection(_clip_text(WIDTH)),
-            "tokenizer": _clip_tokenizer(folder / "tokenizer"),
-            "tokenizer_2": _clip_tokenizer(folder / "tokenizer_2"),
+            "text_encoder": CLIPTextModel(clip_text(WIDTH)),
+            "text_encoder_2": CLIPTextModelWithProjection(clip_text(WIDTH)),
+            "tokenizer": clip_tokenizer(folder / "tokenizer"),
+            "tokenizer_2": clip_tokenizer(folder / "tokenizer_2"),
         }
     scheduler = EulerDiscreteScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="leading", steps_offset=1
@@ -136,12 +130,12 @@ def stable_diffusion_3(folder: Path, *, seed: int = 0, size: int = 32) -> Path:
         parts: dict[str, Any] = {
             "vae": _vae(size, channels=4, shift_factor=0.06, use_quant_conv=False, use_post_quant_conv=False),
             "transformer": _louder(transformer, 2.0),
-            "text_encoder": CLIPTextModelWithProjection(_clip_text(WIDTH)),
-            "text_encoder_2": CLIPTextModelWithProjection(_clip_text(WIDTH)),
-            "text_encoder_3": T5EncoderModel(_t5(joint)),
-            "tokenizer": _clip_tokenizer(folder / "tokenizer"),
-            "tokenizer_2": _clip_tokenizer(folder / "tokenizer_2"),
-            "tokenizer_3": _t5_tokenizer(folder / "tokenizer_3"),
+            "text_encoder": CLIPTextModelWithProjection(clip_text(WIDTH)),
+            "text_encoder_2": CLIPTextModelWithProjection(clip_text(WIDTH)),
+            "text_encoder_3": T5EncoderModel(t5(joint)),
+            "tokenizer": clip_tokenizer(folder / "tokenizer"),
+            "tokenizer_2": clip_tokenizer(folder / "tokenizer_2"),
+            "tokenizer_3": t5_tokenizer(folder / "tokenizer_3"),
         }
     return _save(StableDiffusion3Pipeline(**parts, scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0)), folder)
 
@@ -269,29 +263,6 @@ def _pixel_unet(size: int) -> UNet2DModel:
     )
 
 
-def _clip_text(width: int) -> CLIPTextConfig:
-    words = _alphabet()
-    return CLIPTextConfig(
-        vocab_size=len(words),
-        hidden_size=width,
-        intermediate_size=2 * width,
-        projection_dim=width,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=77,
-        bos_token_id=words[START],
-        eos_token_id=words[END],
-        pad_token_id=words[END],
-        initializer_factor=4.0,
-    )
-
-
-def _t5(width: int) -> T5Config:
-    return T5Config(
-        vocab_size=3 + 256, d_model=width, d_kv=8, d_ff=2 * width, num_layers=1, num_heads=2, tie_word_embeddings=False
-    )
-
-
 def _checker(flag_above: float) -> StableDiffusionSafetyChecker:
     tower = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = CLIPConfig(
@@ -305,33 +276,3 @@ def _checker(flag_above: float) -> StableDiffusionSafetyChecker:
         checker.concept_embeds_weights.fill_(flag_above)
         checker.special_care_embeds_weights.fill_(2.0)
     return checker
-
-
-def _alphabet() -> dict[str, int]:
-    """Every byte as a token, alone and as the end of a word: any text can be written."""
-    letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    words = [*letters, *(letter + "</w>" for letter in letters), START, END]
-    return {word: index for index, word in enumerate(words)}
-
-
-def _clip_tokenizer(folder: Path) -> CLIPTokenizer:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.json").write_text(json.dumps(_alphabet()), encoding="utf-8")
-    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
-    special = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
-    settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, **special}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    return CLIPTokenizer.from_pretrained(folder)
-
-
-def _t5_tokenizer(folder: Path) -> T5TokenizerFast:
-    letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((letter, -5.0) for letter in letters)]
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.Unigram(pieces, unk_id=2))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(single=["$A", "</s>"], special_tokens=[("</s>", 1)])
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    settings = {"tokenizer_class": "T5TokenizerFast", "model_max_length": 512, "extra_ids": 0}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    return T5TokenizerFast.from_pretrained(folder, extra_ids=0)

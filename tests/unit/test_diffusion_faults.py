@@ -1,38 +1,23 @@
 """``diffusion`` and what it is not meant for: each fault is one clear line, before anything is drawn where possible."""
 
-import gc
 import json
 import shutil
-import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import diffusers
 import numpy as np
 import pytest
 import torch
-from diffusion_cases import calm  # noqa: F401
-from huggingface_hub import constants
+from diffusion_cases import calm, opened, refusal, sample  # noqa: F401
 from pydantic import ValidationError
-from tiny_pipelines import built, ddpm, rewrite, stable_diffusion
+from tiny_pipelines import built, rewrite
 
-from audit.component import Request
-from audit.errors import AuditError, GenerationError, InputError, OutOfMemory
-from audit.records import Draw, Latent, Probe, TextPrompt
+from audit.errors import GenerationError
 from generators.diffusion import Diffusion
-from generators.diffusion_draw import Asked, Drawer
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-TEXT = Probe(suite="tested", condition=TextPrompt(text="a nurse"))
-NOISE = Probe(suite="tested", condition=Latent(), unit="draw")
-
-
-def requests(probe: Probe, count: int = 4) -> list[Request]:
-    return [Request(Draw(generator="tested", probe=probe.id, index=n, seed=n), probe) for n in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +30,6 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 def copied(originals: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
     """A copy that a test may damage."""
     return lambda family: Path(shutil.copytree(originals(family), tmp_path / family))
-
-
-def refusal(action: Callable[[], object], kind: type[AuditError] = InputError) -> str:
-    """The message of the error that the action ends with: one line."""
-    with pytest.raises(kind) as caught:
-        action()
-    message = str(caught.value)
-    assert "\n" not in message
-    assert len(message) < 700
-    return message
-
-
-def opened(generator: Diffusion, device: str = "cpu") -> None:
-    with generator.open(device):
-        pass
 
 
 def edit_json(file: Path, **changes: Any) -> None:
@@ -252,136 +222,3 @@ def test_a_missing_tokenizer_file(copied: Callable[[str], Path]) -> None:
     assert "merges.txt" in refusal(Diffusion(model=str(model)).check)
     shutil.rmtree(model / "tokenizer")
     assert "tokenizer: no such folder" in refusal(Diffusion(model=str(model)).check)
-
-
-def sample(generator: Diffusion) -> np.ndarray:
-    generator.check()
-    with generator.open("cpu") as draw:
-        return np.stack([product for product in draw(requests(TEXT)) if isinstance(product, np.ndarray)])
-
-
-# ----------------------------------------------------------------------------------------------------------- hub
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty cache of the hub's files, and no way to the hub."""
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    return tmp_path / "hub"
-
-
-def test_a_cached_hub_pipeline_works_offline(hub: Path) -> None:
-    repository = hub / "models--acme--tiny"
-    model = stable_diffusion(repository / "snapshots" / COMMIT)
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(COMMIT)
-    generator = Diffusion(model="acme/tiny", steps=2)
-    np.testing.assert_array_equal(sample(generator), sample(Diffusion(model=str(model), steps=2)))
-    assert generator.fingerprint() == f"hub:{COMMIT}"
-    assert generator.settings()["revision"] == COMMIT
-    assert sample(Diffusion(model="acme/tiny", revision=COMMIT, steps=2)).shape == (4, 32, 32, 3)
-
-
-def test_a_hub_pipeline_that_is_not_here(hub: Path) -> None:
-    message = refusal(Diffusion(model="acme/absent", revision="v1.5").check)
-    assert all(
-        word in message for word in ("acme/absent", "v1.5", "HF_HUB_OFFLINE", "hf download acme/absent --revision v1.5")
-    )
-
-
-def test_a_hub_pipeline_that_is_here_in_part(hub: Path) -> None:
-    model = ddpm(hub / "models--acme--partial" / "snapshots" / COMMIT)
-    (model / "unet" / "diffusion_pytorch_model.safetensors").unlink()
-    generator = Diffusion(model="acme/partial", revision=COMMIT)
-    assert all(word in refusal(generator.check) for word in ("acme/partial", "HF_HUB_OFFLINE", "hf download"))
-    refusal(lambda: opened(generator))
-
-
-def test_a_hub_pipeline_that_is_somewhere_else(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Online, but nobody answers: one line, no traceback."""
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-    message = refusal(Diffusion(model="acme/elsewhere").check)
-    assert "hf download acme/elsewhere" in message
-    assert "HF_HUB_OFFLINE" not in message
-
-
-# -------------------------------------------------------------------------------------------------- a broken pipeline
-
-
-class Broken:
-    """In place of a pipeline: answers as it is told."""
-
-    def __init__(self, answer: Callable[[], object]) -> None:
-        self.answer = answer
-
-    def __call__(self, **arguments: Any) -> object:
-        return self.answer()
-
-    def maybe_free_model_hooks(self) -> None:
-        pass
-
-
-def broken(answer: Callable[[], object]) -> Drawer:
-    return Drawer(
-        Broken(answer), Asked(kind=Latent, fixed={}, counted=True, classes=None, token_limits={}, noise_device="cpu")
-    )
-
-
-def give(images: object, **more: object) -> Callable[[], object]:
-    return lambda: SimpleNamespace(images=images, **more)
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (give(np.zeros((3, 8, 8, 3), np.float32)), ["4 images", "(3, 8, 8, 3)"]),
-        (give(np.zeros((8, 8, 8, 3), np.float32)), ["4 images", "(8, 8, 8, 3)"]),
-        (give([]), ["4 images"]),
-        (give(np.zeros((4, 8, 8), np.float32)), ["(4, 8, 8)"]),
-        (give(np.zeros((4, 8, 8, 4), np.float32)), ["4 channels"]),
-        (give(np.zeros((4, 8, 8, 3), np.uint8)), ["uint8"]),
-        (give(np.zeros((4, 8, 8, 3)), nsfw_content_detected=[False]), ["nsfw_content_detected"]),
-        (lambda: SimpleNamespace(frames=[]), ["without images"]),
-        (lambda: {}["unet"], ["KeyError"]),
-        (lambda: torch.ones(2) @ torch.ones(3), ["RuntimeError"]),
-    ],
-)
-def test_what_a_pipeline_must_not_do(answer: Callable[[], object], words: list[str]) -> None:
-    message = refusal(lambda: broken(answer)(requests(NOISE)), GenerationError)
-    assert all(word in message for word in ["Broken", *words]), message
-
-
-@pytest.mark.parametrize("kind", [torch.OutOfMemoryError, RuntimeError])
-def test_out_of_memory_lets_go_of_the_batch(kind: type[Exception]) -> None:
-    held: list[weakref.ref[Any]] = []
-
-    def exhaust() -> None:
-        activations = torch.zeros(8)
-        held.append(weakref.ref(activations))
-        raise kind("CUDA out of memory. Tried to allocate 20.00 GiB.\nmore words")
-
-    with pytest.raises(OutOfMemory, match=r"CUDA out of memory.*`batch`") as caught:
-        broken(exhaust)(requests(NOISE))
-    assert held[0]() is None, f"{caught.value!r} keeps the tensors that did not fit"
-
-
-def test_conditions_of_another_kind(originals: Callable[[str], Path]) -> None:
-    with Diffusion(model=str(originals("ddpm")), steps=1).open("cpu") as draw:
-        message = refusal(lambda: draw(requests(TEXT)), GenerationError)
-    assert "TextPrompt" in message
-
-
-def test_close_gives_the_memory_back(originals: Callable[[str], Path]) -> None:
-    with Diffusion(model=str(originals("sd")), steps=1).open("cpu") as draw:
-        assert len(draw(requests(TEXT))) == 4
-        models = weights_alive()
-        assert models
-    assert [model for model in models if model() is not None] == []
-
-
-def weights_alive() -> Sequence[weakref.ref[Any]]:
-    """The models that are in memory now."""
-    names = ("UNet2DConditionModel", "AutoencoderKL", "CLIPTextModel")
-    return [weakref.ref(found) for found in gc.get_objects() if type(found).__name__ in names]
