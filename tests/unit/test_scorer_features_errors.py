@@ -1,12 +1,15 @@
 """``features`` and bad input: one clear line, or an abstention; no file may run code."""
 
 import pickle
+import warnings
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 from scorer_networks import OWN, means_in_onnx
 from scorer_views import noise, reason, scored, view
@@ -16,6 +19,7 @@ from torch import nn
 from audit.catalog import build
 from audit.errors import InputError, PluginError, ScoringError, SpecError, WeightsError, WeightsMissing
 from audit.model_files import onnx_file
+from audit.model_files.archive import pack_archive, read_archive
 from audit.scorers.features import Features
 from audit.spec import Use
 
@@ -88,6 +92,50 @@ def test_a_pickle_is_not_opened(tmp_path: Path):
         with pytest.raises(InputError, match="a pickle is a program"):
             scored(Features(timm=RESNET, weights=path), [])
     assert not marker.exists()
+
+
+class Saving(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        torch.save(x, "marker")
+        return x.mean((2, 3))
+
+
+def test_a_script_that_touches_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    marker, path = tmp_path / "marker", scripted(Saving(), tmp_path / "saving.pt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.load(path)(torch.zeros(1, 3, 8, 8))
+    assert marker.exists(), "the payload is real"
+    marker.unlink()
+    with pytest.raises(InputError, match="uses 'save'"):
+        scored(Features(torchscript=path, **OWN), [view(noise(8))])
+    assert not marker.exists()
+
+
+def test_a_planted_pickle_in_a_script_never_runs(tmp_path: Path):
+    marker, path = tmp_path / "marker", scripted(Roots(), tmp_path / "roots.pt")
+    members = read_archive(path) | {"data.pkl": pickle.dumps(Payload(marker), protocol=2)}
+    path.write_bytes(pack_archive(members, "archive").getvalue())
+    with pytest.raises(InputError, match="cannot load it"):
+        scored(Features(torchscript=path, **OWN), [view(noise(8))])
+    assert not marker.exists()
+
+
+def test_tensors_outside_an_onnx_file_are_part_of_its_identity_and_stay_in_its_folder(tmp_path: Path):
+    path, tensor = tmp_path / "scaled.onnx", numpy_helper.from_array(np.full((1, 3, 1, 1), 2, np.float32), "scale")
+    shape = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, 8, 8]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Mul", ["x", "scale"], ["y"])], "scaled", shape[:1], shape[1:], [tensor])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=9)
+    onnx.save(model, path, save_as_external_data=True, location="scale.bin", size_threshold=0)
+    scorer = Features(onnx=path, **{**OWN, "dimension": 192})
+    before = scorer.fingerprint()
+    assert scored(scorer, [view(noise(8))])
+    (tmp_path / "scale.bin").write_bytes(np.full(3, 5, np.float32).tobytes())
+    assert scorer.fingerprint() != before
+    path.write_bytes(path.read_bytes().replace(b"scale.bin", b"../le.bin"))
+    with pytest.raises(InputError, match="outside its own folder"):
+        scored(scorer, [])
 
 
 @pytest.mark.parametrize(
