@@ -3,8 +3,8 @@
     python -m benchmarks.parity [--json] [--environment DIR]
 
 The peers run in an environment of their own with pinned versions (``requirements.txt`` beside this file). It is made on
-first use, which downloads about 3 GB and takes some minutes, and is kept: by default in the user's cache folder under
-the digest of the requirements, so that changed pins make a new one. After that a run takes about 20 seconds.
+first use (some minutes, 6 GB on disk, most of it torch) and is kept: by default in the user's cache folder under
+the digest of the requirements, so that changed pins make a new one. After that a run takes about 30 seconds.
 
 Features are equal and n is at least 5 d, so that no rank deficiency is in the comparison. Where a peer computes in float64
 the numbers agree to 1e-6 of their size, else to the peer's own precision. KID is taken on one subset of full size: the
@@ -114,7 +114,9 @@ def interpreter(folder: Path) -> Path:
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     complete = folder / f"complete-{short(file_digest(REQUIREMENTS))}"
     if not complete.exists():
-        click.echo(f"making the peers' environment in {folder}: about 3 GB, some minutes, once", err=True)
+        if folder.exists() and any(folder.iterdir()) and not (folder / "pyvenv.cfg").exists():
+            raise click.ClickException(f"{folder} holds something else; name an empty folder")
+        click.echo(f"making the peers' environment in {folder}: some minutes, 6 GB, once", err=True)
         venv.create(folder, with_pip=True, clear=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(REQUIREMENTS)]
         if subprocess.run(install, check=False, stdout=sys.stderr).returncode:
