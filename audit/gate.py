@@ -180,7 +180,7 @@ def _verdict(
             "gate": _in_words(rule),
             "finding": finding.key,
             "outcome": outcome,
-            "reason": reason,
+            "reason": reason + (f"; rests on unpinned weights: {', '.join(finding.unpinned)}" if finding.unpinned else ""),
             "decides": decides,
             "estimate": judged.estimate if judged else finding.estimate,
             "interval": judged.interval if judged else finding.interval,

@@ -1,7 +1,8 @@
 """Stage three: the table of draws and scores to findings. Needs no image and no model."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,10 +10,11 @@ import pyarrow as pa
 from audit.component import Context, Measured
 from audit.digest import short
 from audit.errors import AuditError, PluginError
-from audit.plan import Plan, PlannedGenerator
+from audit.plan import Plan, PlannedGenerator, PlannedMetric
 from audit.records import Cost
 from audit.store import RunStore
 from audit.table import DRAW_SCHEMA, ScoreTable
+from audit.weights import catalogue
 
 __all__ = ["build_table", "measure"]
 
@@ -61,16 +63,33 @@ def measure(plan: Plan, table: ScoreTable, tick: Callable[[int], None]) -> tuple
     for metric in plan.metrics:
         started = time.perf_counter()
         try:
-            measured.extend(metric.component.measure(metric.name, context))
+            found = list(metric.component.measure(metric.name, context))
         except AuditError:
             raise
         except Exception as error:
             raise PluginError(f"metrics.{metric.name}: the plugin failed ({type(error).__name__}: {error})") from error
+        measured.extend(_with_packs(found, plan, metric))
         seconds = time.perf_counter() - started
         costs.append(Cost(stage="measure", name=metric.name, images=len(table), seconds=seconds, device="cpu"))
         tick(1)
     _check_keys(measured)
     return measured, costs
+
+
+def _with_packs(measured: list[Measured], plan: Plan, metric: PlannedMetric) -> Iterator[Measured]:
+    """Name the weights behind each finding: those of its generator, its reference, and the scorers that it rests on."""
+    components = plan.components()
+    scorers = {column.rpartition(".")[0] for column in metric.component.reads()}
+    for planned in reversed(plan.scorers):  # each stands after those that it requires
+        scorers.update(planned.component.requires() if planned.name in scorers else ())
+    digests, known = plan.packs(), catalogue()
+    for one in measured:
+        makers = [f"generator.{name}" for name in (one.finding.generator, one.finding.baseline)]
+        used = [components[name] for name in [*makers, *(f"scorer.{name}" for name in scorers)] if name in components]
+        packs = sorted({pack for component in used for pack in component.packs()})
+        update = {"packs": {pack: digests[pack] for pack in packs}}
+        unpinned = tuple(pack for pack in packs if known[pack].unpinned)
+        yield replace(one, finding=one.finding.model_copy(update={**update, "unpinned": unpinned}))
 
 
 def _check_keys(measured: list[Measured]) -> None:

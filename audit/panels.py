@@ -26,7 +26,7 @@ class Bars(_Panel):
     values: tuple[FiniteFloat, ...]
     unit: str = ""
     reference: FiniteFloat | None = None
-    """A vertical line to compare with, for example the expectation under a fair generator."""
+    """A vertical line to compare with, for example the expectation under an even generator."""
 
 
 class Span(BaseModel):
@@ -50,7 +50,7 @@ class Intervals(_Panel):
     reference: FiniteFloat | None = None
     """A vertical line to compare with."""
     band: tuple[FiniteFloat, FiniteFloat] | None = None
-    """The range that a fair generator of the same n would show."""
+    """The range that an even generator of the same n would show."""
 
 
 class Line(BaseModel):

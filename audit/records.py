@@ -251,9 +251,13 @@ class Finding(Record):
     note: str = ""
     """What a reader must know before using the number: bias, uncorrected labels, bounds for missing data."""
     expected: FiniteFloat | None = None
-    """Expectation of the estimate under a fair generator of the same n (dispersion indices), or under no difference."""
+    """Expectation of the estimate under an even generator of the same n (dispersion indices), or under no difference."""
     bounds: Interval | None = None
     """Worst case over the missing data: all missing to one side, all to the other."""
+    packs: dict[str, str] = {}
+    """Weight pack behind the number -> digest of its files."""
+    unpinned: tuple[str, ...] = ()
+    """Those of them whose digest was recorded on the first pull and is not fixed in the catalogue."""
     panels: tuple[Panel, ...] = ()
     evidence: tuple[str, ...] = ()
     """Digests of some images behind the number."""

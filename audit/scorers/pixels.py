@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import ClassVar
 
-import imagehashfrom typing import ClassVar
+import imagehash
 
 import numpy as np
 import numpy.typing as npt
