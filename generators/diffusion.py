@@ -8,13 +8,13 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Literal, Self
 
 import diffusers
-import torch
 import transformers
 from pydantic import Field, FiniteFloat, JsonValue, field_validator, model_validator
 
 from audit.component import DrawBatch, Generator
 from audit.digest import bytes_digest, short
 from audit.errors import InputError
+from audit.model_files.torch_device import exact_arithmetic, release, runtime
 from generators.diffusion_call import (
     Kind,
     build_scheduler,
@@ -29,7 +29,7 @@ from generators.diffusion_call import (
 from generators.diffusion_draw import Asked, Drawer
 from generators.diffusion_folder import PipelineFolder
 from generators.diffusion_hub import complete, find, offline
-from generators.diffusion_pipeline import Recipe, load, quiet, release
+from generators.diffusion_pipeline import Recipe, load, quiet
 
 __all__ = ["Diffusion"]
 
@@ -110,12 +110,9 @@ class Diffusion(Generator):
         """Library versions, device type, dtype, memory savers, and optional packages that change prompts or pixels."""
         pipeline = self._folder().pipeline
         facts = {
-            "torch": torch.__version__,
+            **runtime(device, self.dtype),
             "diffusers": diffusers.__version__,
             "transformers": transformers.__version__,
-            "device": torch.device(device).type,
-            "dtype": self.dtype,
-            "matmul": torch.get_float32_matmul_precision(),
             "cpu_offload": self.cpu_offload,
             "attention_slicing": str(self.attention_slicing).lower(),
             "compile": str(self.compile).lower(),
@@ -249,6 +246,7 @@ class Diffusion(Generator):
 
     @contextmanager
     def _opened(self, device: str) -> Iterator[DrawBatch]:
+        exact_arithmetic()
         with quiet():
             folder = complete(self._folder(), self.variant)
             folder.check_files(self.variant, self._unwanted())

@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 
 from audit.component import Product, Request
 from audit.errors import GenerationError, OutOfMemory
+from audit.model_files.failures import memory_ran_out
 from audit.records import ClassLabel, Failed, Filtered, TextPrompt
 from generators.diffusion_call import Kind
 from generators.diffusion_pipeline import Seeds, first_line
@@ -22,7 +22,6 @@ __all__ = ["Asked", "Drawer"]
 log = logging.getLogger(__name__)
 
 FLAGS = ("nsfw_content_detected", "nsfw_detected")
-OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory|ALLOC_FAILED", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +129,9 @@ class Drawer:
         try:
             with np.errstate(invalid="ignore"):  # safety checkers cast NaN to black for themselves
                 return self._pipeline(**arguments)
-        except torch.OutOfMemoryError as error:
-            trouble = first_line(error)
         except Exception as error:  # a pipeline is foreign code and may raise anything
             trouble = first_line(error)
-            if not OUT_OF_MEMORY.search(str(error)):
+            if not memory_ran_out(error):
                 raise GenerationError(
                     f"{self._name} broke down: {trouble}; check its parameters, or take another dtype"
                 ) from error

@@ -1,6 +1,5 @@
 """Loading a diffusers pipeline and drawing with it: every weight from its file, every image from its own seed."""
 
-import gc
 import inspect
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,10 +15,11 @@ from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
 from audit.errors import GenerationError, InputError
+from audit.model_files.failures import memory_ran_out
 from generators.diffusion_call import build_scheduler
 from generators.diffusion_folder import Part, PipelineFolder
 
-__all__ = ["DENOISERS", "DTYPES", "Recipe", "Seeds", "first_line", "load", "quiet", "release"]
+__all__ = ["DENOISERS", "DTYPES", "Recipe", "Seeds", "first_line", "load", "quiet"]
 
 log = logging.getLogger(__name__)
 
@@ -163,18 +163,11 @@ def _moved(pipeline: Any, recipe: Recipe, device: str) -> bool:
             pipeline.enable_sequential_cpu_offload(device=device)
         else:
             pipeline.to(device)
-    except torch.OutOfMemoryError:
-        return False
-    except (ValueError, NotImplementedError, ImportError, RuntimeError, AssertionError) as error:
+    except (ValueError, NotImplementedError, ImportError, RuntimeError, AssertionError, MemoryError) as error:
+        if memory_ran_out(error):
+            return False
         raise InputError(f"{type(pipeline).__name__} cannot be brought to {device}: {first_line(error)}") from error
     return True
-
-
-def release(device: str) -> None:
-    """Give memory back to the device after the last reference to a pipeline is gone."""
-    gc.collect()
-    if torch.device(device).type == "cuda":
-        torch.cuda.empty_cache()
 
 
 def first_line(error: Exception) -> str:

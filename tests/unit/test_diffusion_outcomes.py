@@ -169,6 +169,16 @@ def test_numerics_name_what_decides_the_numbers(folder: Callable[[str], Path]) -
     assert Diffusion(model=str(folder("sd"))).numerics("cuda:1")["device"] == "cuda"
 
 
+def test_arithmetic_does_not_depend_on_what_else_the_process_opens(folder: Callable[[str], Path]) -> None:
+    """Scorers turn TF32 off for the whole process; drawn before or after that, an image is the same."""
+    generator = Diffusion(model=str(folder("ddpm")))
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    with generator.open("cpu"):
+        assert not torch.backends.cudnn.allow_tf32
+        assert not torch.backends.cuda.matmul.allow_tf32
+    assert generator.numerics("cpu")["tf32"] == "off"
+
+
 def test_fingerprint_is_the_content_of_what_is_loaded(tmp_path: Path) -> None:
     one, two = ddpm(tmp_path / "one"), ddpm(tmp_path / "two")
     before = Diffusion(model=str(one)).fingerprint()
