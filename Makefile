@@ -24,7 +24,7 @@ demo: $(VENV)/.demo
 # Tests of real models skip where their packs cannot be fetched.
 test: $(VENV)/.dev
 	-$(BIN)/imgaudit weights pull dcgan-digiface efficientnet-lite0 perceived-gender-age
-	$(BIN)/python -m pytest -n 2 -q -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not gpu"
 
 slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -q -m slow --timeout 3600

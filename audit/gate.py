@@ -138,9 +138,9 @@ def _decided(rule: GateRule, finding: Finding, judged: _Judged, how: str = "") -
     else:
         outcome, relation, decides = "inconclusive", "straddles", _more_needed(judged, finding)
     what = "difference to the baseline" if rule.margin is not None else "interval"
-    reason = (
-        f"the {finding.confidence:.0%} {what} {low:.4g} to {high:.4g} {relation} the limit {_limit_in_words(judged)}{how}"
-    )
+    shown = f"{_number(low, finding.unit)} to {_number(high, finding.unit)}"
+    limit = _limit_in_words(judged, finding.unit)
+    reason = f"the {finding.confidence:.0%} {what} {shown} {relation} the limit {limit}{how}"
     return _verdict(rule, finding, outcome, reason, decides, judged)
 
 
@@ -155,10 +155,15 @@ def _more_needed(judged: _Judged, finding: Finding) -> str:
     return f"about {wanted} draws instead of {finding.n}, if the estimate stays where it is"
 
 
-def _limit_in_words(judged: _Judged) -> str:
+def _number(value: float, unit: str) -> str:
+    return f"{100 * value:.3g} %" if unit == "share" else f"{value:.4g}"
+
+
+def _limit_in_words(judged: _Judged, unit: str) -> str:
+    least, most = _number(judged.least, unit), _number(judged.most, unit)
     if math.isfinite(judged.least) and math.isfinite(judged.most):
-        return f"{judged.least:.4g} to {judged.most:.4g}"
-    return f"of at least {judged.least:.4g}" if math.isfinite(judged.least) else f"of at most {judged.most:.4g}"
+        return f"{least} to {most}"
+    return f"of at least {least}" if math.isfinite(judged.least) else f"of at most {most}"
 
 
 def _in_words(rule: GateRule) -> str:

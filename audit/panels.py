@@ -4,11 +4,22 @@ Every panel has a ``title`` (a sentence fragment, shown above it) and a ``summar
 words what the picture shows: the text alternative).
 """
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 __all__ = ["Bars", "Curve", "Gallery", "Heatmap", "Intervals", "Line", "Panel", "Span", "Table"]
+
+
+P = TypeVar("P", bound=BaseModel)
+
+
+def _of_one_length(panel: P, **parts: Sequence[object]) -> P:
+    lengths = {name: len(part) for name, part in parts.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"parts differ in length: {lengths}")
+    return panel
 
 
 class _Panel(BaseModel):
@@ -27,6 +38,10 @@ class Bars(_Panel):
     unit: str = ""
     reference: FiniteFloat | None = None
     """A vertical line to compare with, for example the expectation under an even generator."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        return _of_one_length(self, labels=self.labels, values=self.values)
 
 
 class Span(BaseModel):
@@ -64,6 +79,11 @@ class Line(BaseModel):
     low: tuple[FiniteFloat, ...] = ()
     high: tuple[FiniteFloat, ...] = ()
 
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        band = {"low": self.low, "high": self.high} if self.low or self.high else {}
+        return _of_one_length(self, x=self.x, y=self.y, **band)
+
 
 class Curve(_Panel):
     """One or more lines over a common axis."""
@@ -85,6 +105,11 @@ class Heatmap(_Panel):
     center: FiniteFloat | None = None
     """The neutral value of a diverging colour scale."""
 
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        _of_one_length(self, rows=self.rows, values=self.values)
+        return _of_one_length(self, columns=self.columns, **{f"values[{i}]": row for i, row in enumerate(self.values)})
+
 
 class Table(_Panel):
     """Rows of text and numbers, already formatted for a reader."""
@@ -100,6 +125,10 @@ class Gallery(_Panel):
     type: Literal["gallery"] = "gallery"
     images: tuple[str, ...]
     captions: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        return _of_one_length(self, images=self.images, captions=self.captions)
 
 
 Panel = Annotated[Bars | Intervals | Curve | Heatmap | Table | Gallery, Field(discriminator="type")]

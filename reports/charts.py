@@ -4,7 +4,7 @@ A chart never carries its meaning by colour alone: values are printed beside the
 markers, cells without data are outlined.
 """
 
-from audit.panels import Bars, Curve, Heatmap, Intervals, Line
+from audit.panels import Bars, Curve, Heatmap, Intervals
 from reports.curves import MOST_LINES, draw_curve
 from reports.heatmaps import MOST_COLUMNS, MOST_LEVELS, draw_heatmap
 from reports.rows import MOST_ROWS, draw_bars, draw_intervals
@@ -35,16 +35,13 @@ def fault(panel: Chart) -> str:
     """Why the panel cannot be drawn, in words; empty where it can."""
     match panel:
         case Bars():
-            size, fits = len(panel.labels), len(panel.labels) == len(panel.values)
+            size = len(panel.labels)
         case Intervals():
-            size, fits = len(panel.rows), True
+            size = len(panel.rows)
         case Curve():
-            size, fits = sum(len(line.x) for line in panel.lines), all(map(_complete, panel.lines))
+            size = sum(len(line.x) for line in panel.lines)
         case Heatmap():
             size = len(panel.rows) * len(panel.columns)
-            fits = len(panel.values) == len(panel.rows) and {len(row) for row in panel.values} <= {len(panel.columns)}
-    if not fits:
-        return "This chart is not drawn: its labels and values differ in number."
     return "" if size else "There is nothing to draw: the panel holds no values."
 
 
@@ -64,8 +61,3 @@ def left_out(panel: Chart) -> str:
 
 def _beyond(size: int, most: int, things: str) -> str:
     return f"The picture shows the first {most} of {size:,} {things}." if size > most else ""
-
-
-def _complete(line: Line) -> bool:
-    bands = {len(line.low), len(line.high)}
-    return len(line.x) == len(line.y) and bands in ({0}, {len(line.x)})

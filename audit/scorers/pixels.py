@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 import imagehash
-
 import numpy as np
 import numpy.typing as npt
 import scipy

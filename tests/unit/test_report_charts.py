@@ -146,13 +146,6 @@ def test_hostile_labels_stay_text_and_warn_of_nothing() -> None:
         (Intervals(title="", summary="", rows=()), "nothing to draw"),
         (Curve(title="", summary="", x_label="", y_label="", lines=()), "nothing to draw"),
         (Heatmap(title="", summary="", rows=(), columns=("a",), values=()), "nothing to draw"),
-        (Bars(title="", summary="", labels=("a",), values=(1, 2)), "differ in number"),
-        (Heatmap(title="", summary="", rows=("a",), columns=("b",), values=((1, 2),)), "differ in number"),
-        (Heatmap(title="", summary="", rows=("a", "b"), columns=("b",), values=((1,),)), "differ in number"),
-        (
-            Curve(title="", summary="", x_label="", y_label="", lines=(Line(label="", x=(1,), y=(1,), low=(1,)),)),
-            "differ in number",
-        ),
     ],
 )
 def test_what_cannot_be_drawn_is_said(panel: Chart, words: str) -> None:
