@@ -260,8 +260,8 @@ class Scorer(Component, ABC):
 class Contribution:
     """What one independent sampling unit adds to a finding.
 
-    The finding's estimate is sum(``total``) / sum(``n``) over its contributions (for a distance: the mean of its
-    jackknife pseudo-values, each with n = 1), and their spread gives its interval. Two runs are compared by matching
+    The finding's estimate is sum(``total``) / sum(``n``) over its contributions (for a distance: sums of its per-image
+    pseudo-values, value + influence), and their spread gives its interval. Two runs are compared by matching
     ``pair``; a merge of shards adds rows up.
     """
 

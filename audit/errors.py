@@ -4,11 +4,11 @@
     ├── SpecError                  2   a field of the spec is wrong; names its path
     ├── PluginError                2   a plugin is unknown, does not import, or breaks its protocol
     ├── InputError                 2   a file, folder, image or table from outside cannot be used
-    ├── WeightsError               2   a weight pack cannot be used
+    ├── WeightsError               2   weights cannot be used: not safe to open, or they do not fit the model
     │   ├── WeightsMissing         2   it is not on this machine
     │   └── WeightsTampered        2   its bytes are not those of the catalogue
     ├── OutOfMemory            (caught) the device cannot hold this batch; the stage tries a smaller one
-    ├── GenerationError            4   a generator broke its promise (wrong count of images, weights that do not fit)
+    ├── GenerationError            4   a generator broke its promise (wrong count of images, pixels of another type)
     ├── ScoringError               4   a scorer broke its promise
     ├── StoreError                 4   the run folder is damaged or of another format
     └── ProtocolMismatch           4   two numbers of different recipes were about to be compared
@@ -52,7 +52,7 @@ class InputError(AuditError, ValueError):
 
 
 class WeightsError(AuditError):
-    """A weight pack cannot be used."""
+    """Weights cannot be used: not safe to open, or they do not fit the model."""
 
 
 class WeightsMissing(WeightsError):

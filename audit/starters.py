@@ -107,7 +107,7 @@ gates:
   - metric: alignment.clipscore
     at_least: 0.6
   - metric: outcomes.failed
-    at_most: 0.01
+    at_most: 0.03
 """
 
 _GAN = """
@@ -163,7 +163,7 @@ metrics:
 
 gates:
   - metric: outcomes.failed
-    at_most: 0.01
+    at_most: 0.03
 """
 
 _ENDPOINT = """

@@ -90,10 +90,17 @@ def _cells(plan: Plan, generator: PlannedGenerator) -> Iterator[Cell]:
 
 def _cell(plan: Plan, generator: str, axis: str, levels: Sequence[Sequence[Wanted]]) -> Cell:
     thinnest = min(levels, key=_images)
-    clusters = sum(wanted.draws if wanted.probe.unit == "draw" else 1 for wanted in thinnest)
-    images = _images(thinnest)
-    found = detectable_difference(images, clusters=clusters, icc=ICC, power=POWER, alpha=1 - plan.spec.confidence)
+    images, clusters, icc = _images(thinnest), _clusters(thinnest), ICC
+    if clusters == 1:  # one prompt: its draws are the units of a statement about that prompt
+        clusters, icc = images, 0.0
+    found = detectable_difference(images, clusters=clusters, icc=icc, power=POWER, alpha=1 - plan.spec.confidence)
     return Cell(generator, axis, len(levels), images, clusters, found)
+
+
+def _clusters(level: Sequence[Wanted]) -> int:
+    """Independent units: each draw of latents, else each prompt, the arms of a counterfactual pair together."""
+    prompts = {wanted.probe.pair or wanted.probe.id for wanted in level if wanted.probe.unit == "prompt"}
+    return len(prompts) + sum(wanted.draws for wanted in level if wanted.probe.unit == "draw")
 
 
 def _images(level: Sequence[Wanted]) -> int:
