@@ -140,7 +140,7 @@ def test_poisoned_index_is_passed_over_for_the_one_that_fits_the_pin(
     assert f"/files/{FILENAME}" not in bad.asked
 
 
-@pytest.mark.parametrize("stated", [None, "", sha256(WHEEL)])
+@pytest.mark.parametrize("stated", [None, "", sha256(WHEEL)], ids=["unstated", "empty", "stated"])
 def test_poisoned_archive_is_not_used(
     serve: Start, add_packs: Add, monkeypatch: pytest.MonkeyPatch, stated: str | None
 ) -> None:
