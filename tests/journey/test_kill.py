@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 SPEC = """
 name: killed
 seed: 3
-draws_per_probe: 12
+draws_per_probe: 6
 generators: [{use: fake, params: {side: 128, batch: 4, refuse: 17}}]
 probes: [{use: traits}]
 scorers: [{use: pixels}]

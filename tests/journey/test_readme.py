@@ -46,7 +46,7 @@ def draw_folder(shell) -> None:
     folder = shell.folder / "images"
     folder.mkdir()
     rows = ["file,prompt,occupation"]
-    for number in range(12):
+    for number in range(24):
         Image.fromarray(disc(number, 48)).save(folder / f"{number}.png")
         job = "nurse" if number % 2 else "pilot"
         rows.append(f"{number}.png,a photo of a {job} number {number},{job}")
