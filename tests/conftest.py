@@ -1,8 +1,12 @@
 """Fixtures that every folder of tests may use."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from browser import FLAGS
 
 
 def plant_plugins(folder: Path, **groups: dict[str, str]) -> Path:
@@ -29,3 +33,16 @@ def fake_plugin(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     folder = plant_plugins(tmp_path_factory.mktemp("planted"), generators={"fake": "audit.testing:FakeGenerator"})
     monkeypatch.syspath_prepend(str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium; skips where there is none."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium on the path; Debian's package `chromium` brings it")
+    playwright = pytest.importorskip("playwright.sync_api", reason="the extra `dev` brings playwright")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
