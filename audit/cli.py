@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 import shlex
 import sys
 import traceback
@@ -14,6 +15,7 @@ from typing import Any
 import click
 
 from audit import __version__
+from audit.catalog import load
 from audit.cli_catalog import init, list_plugins
 from audit.cli_weights import weights
 from audit.compare import compare
@@ -56,7 +58,13 @@ for command in (weights, list_plugins, init):
 
 
 def _device(name: str) -> str:
-    return best_device() if name == "auto" else name
+    if name == "auto":
+        return best_device()
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise InputError(f"--device {name}: no such device; it is auto, cpu, cuda or cuda:NUMBER")
+    if name != "cpu" and best_device() == "cpu":
+        raise InputError(f"--device {name}: no CUDA device is to be seen here (driver, and torch with CUDA); use cpu")
+    return name
 
 
 def _say(value: Any) -> None:
@@ -104,6 +112,8 @@ def _run(plan: Plan, runs: str, *, retry_failed: bool = False) -> RunStore:
 def run(spec: Path, changes: tuple[str, ...], runs: str, device: str, **options: Any) -> int:
     """Run the audit of SPEC, or whatever of it is not stored yet, and judge it."""
     plan = make_plan(load_spec(spec, changes), _device(device))
+    for name in options["formats"]:
+        load("reports", name)  # a misspelt report is found before hours of drawing
     store = _run(plan, runs, retry_failed=options["retry_failed"])
     reports = _write_reports(store, options["formats"])
     return _conclude(store, read_verdicts(store), reports, as_json=options["as_json"])
@@ -197,7 +207,10 @@ def compare_command(before: str, after: str, as_json: bool) -> int:
         shift = "-" if move.difference is None else f"{move.difference:+.4g}"
         rows.append((move.finding, shift, interval, move.direction, move.reason))
     table("What moved (B minus A)", ("finding", "difference", "interval", "direction", "reason"), rows)
-    table("What changed", ("setting", "A", "B"), [(c.what, c.before, c.after) for c in found.changes])
+    if found.changes:
+        table("What changed", ("setting", "A", "B"), [(c.what, c.before, c.after) for c in found.changes])
+    else:
+        click.echo("What changed: nothing")
     for label, keys in (("only in A", found.only_before), ("only in B", found.only_after)):
         for key in keys:
             click.echo(f"{label}: {key}")

@@ -64,7 +64,7 @@ API_VERSION = 1
 class Component(BaseModel):
     """Base of every plugin: parameters as fields, facts as class variables."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     api: ClassVar[int] = API_VERSION
     version: ClassVar[int] = 1
@@ -300,6 +300,9 @@ class Context:
 class Metric(Component, ABC):
     """Looks at the table of scores and draws, never at pixels; loads no model."""
 
+    quantities: ClassVar[tuple[str, ...]] = ()
+    """What its findings are called after the dot, so that a gate's typo is found before any work; empty: not said."""
+
     @abstractmethod
     def reads(self) -> tuple[str, ...]:
         """Columns that it needs, as ``scorer.column``."""
@@ -307,6 +310,10 @@ class Metric(Component, ABC):
     @abstractmethod
     def measure(self, name: str, context: Context) -> Iterable[Measured]:
         """Findings, named ``<name>.<quantity>``."""
+
+    def axes(self) -> tuple[str, ...]:
+        """Axes that its parameters name; the plan checks that some probe has them."""
+        return ()
 
     def references(self) -> tuple[str, ...]:
         """Names of generators that it compares with and that are not audited themselves."""

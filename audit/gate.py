@@ -5,6 +5,7 @@ probability (1 - confidence) / 2. All findings that a rule names must pass, whic
 (an intersection-union test).
 """
 
+import difflib
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -40,13 +41,12 @@ def _judge_rule(rule: GateRule, results: Results, load: Callable[[str], Results]
     within = name if kind == "generator" else ""
     found = [f for f in results.findings if _named_by(rule, f) and f.generator != within]
     if not found:
-        keys = sorted({f.key for f in results.findings if f.metric == rule.metric} or {f.key for f in results.findings})
         yield Verdict(
             gate=_in_words(rule),
             finding="",
             outcome="invalid",
             reason="the run has no such finding",
-            decides=f"correct the rule's metric, generator or where; {nearest(rule.metric, keys)}",
+            decides=_what_there_is(rule, results),
             note=rule.note,
         )
     other = results if within else load(rule.baseline) if rule.baseline else None
@@ -61,6 +61,17 @@ def _judge_rule(rule: GateRule, results: Results, load: Callable[[str], Results]
             yield _against(rule, finding, results, other, within)
 
 
+def _what_there_is(rule: GateRule, results: Results) -> str:
+    """The findings of this metric that a rule could have named."""
+    same = [f for f in results.findings if f.metric == rule.metric and rule.generator in ("", f.generator)]
+    if not same:
+        return f"correct the metric; {nearest(rule.metric, sorted({f.metric for f in results.findings}))}"
+    known = sorted({", ".join(f"{name}: {level}" for name, level in sorted(f.where.items())) for f in same})
+    close = difflib.get_close_matches(", ".join(f"{k}: {v}" for k, v in sorted(rule.where.items())), known, n=3)
+    shown = "; ".join(f"where: {{{where}}}" for where in close or known[:5])
+    return f"correct the rule's where; there is {shown}{'' if close or len(known) <= 5 else ', ...'}"
+
+
 def _named_by(rule: GateRule, finding: Finding) -> bool:
     return (
         finding.metric == rule.metric
@@ -73,9 +84,13 @@ def _invalid(rule: GateRule, finding: Finding) -> tuple[str, str] | None:
     """Why this finding cannot be judged, and what would help; None where it can."""
     wanted = finding.n + finding.n_missing
     if finding.estimate is None or finding.interval is None:
-        return f"no estimate: {finding.note or 'the data do not support one'}", "draw more images, or mend what is missing"
+        why = finding.note.rstrip(".") or "the data do not support an estimate"
+        return why, "draw more images, or mend what is missing"
     if finding.n < rule.min_n:
-        return f"{finding.n} draws, fewer than the rule's {rule.min_n}", "raise draws_per_probe"
+        return f"{finding.n} draws, fewer than the rule's {rule.min_n}", "ask more probes, or more draws of each"
+    limits = [limit for limit in (rule.at_most, rule.at_least) if limit is not None]
+    if finding.unit == "share" and any(not 0 <= limit <= 1 for limit in limits):
+        return f"the limit {limits[0]:g} is no share", "shares run from 0 to 1: write 0.2 for 20 %"
     if wanted and finding.n_missing / wanted > rule.max_missing_share:
         share = f"{finding.n_missing} of {wanted} draws are missing, more than {rule.max_missing_share:.0%}"
         return share, "see which outcomes are missing, and why; the estimate may not speak for them"
@@ -140,19 +155,36 @@ def _decided(rule: GateRule, finding: Finding, judged: _Judged, how: str = "") -
     what = "difference to the baseline" if rule.margin is not None else "interval"
     shown = f"{_number(low, finding.unit)} to {_number(high, finding.unit)}"
     limit = _limit_in_words(judged, finding.unit)
-    reason = f"the {finding.confidence:.0%} {what} {shown} {relation} the limit {limit}{how}"
+    reason = (
+        f"the {finding.confidence:.0%} {what} {shown} {relation} the limit {limit}{how}{_if_missing(judged, finding, rule)}"
+    )
     return _verdict(rule, finding, outcome, reason, decides, judged)
 
 
+def _if_missing(judged: _Judged, finding: Finding, rule: GateRule) -> str:
+    """What the missing draws could do to a limit, where they could break it."""
+    bounds = finding.bounds
+    if bounds is None or rule.margin is not None or (judged.least <= bounds.low and bounds.high <= judged.most):
+        return ""
+    reach = f"{_number(bounds.low, finding.unit)} to {_number(bounds.high, finding.unit)}"
+    return f"; {finding.n_missing} draws are missing, and with all of them on one side it could be {reach}"
+
+
 def _more_needed(judged: _Judged, finding: Finding) -> str:
-    """How many draws would settle it, if the estimate stayed where it is: width shrinks with the square root of n."""
-    limits = [limit for limit in (judged.least, judged.most) if math.isfinite(limit)]
-    gap = min(abs(judged.estimate - limit) for limit in limits)
-    half = (judged.interval.high - judged.interval.low) / 2
-    if gap <= half / 100:
-        return "the estimate lies on the limit; more draws will hardly settle it"
-    wanted = math.ceil(finding.n * (half / gap) ** 2 * 1.1)
-    return f"about {wanted} draws instead of {finding.n}, if the estimate stays where it is"
+    """How much more data would settle it, if the estimate stayed where it is.
+
+    The side of an interval that reaches over a limit shrinks with the square root of the data; where a share is 0 or 1
+    it shrinks with the data themselves.
+    """
+    low, high, value = judged.interval.low, judged.interval.high, judged.estimate
+    sides = [(value - low, value - judged.least), (high - value, judged.most - value)]
+    reaching = [(reach, room) for reach, room in sides if math.isfinite(room) and reach > abs(room)]
+    power = 1 if finding.unit == "share" and value in (0.0, 1.0) else 2
+    if not reaching or any(room == 0 or (reach / abs(room)) ** power > 1000 for reach, room in reaching):
+        return "the estimate lies on the limit; more data will hardly settle it"
+    factor = 1.1 * max((reach / abs(room)) ** power for reach, room in reaching)
+    units = "images" if finding.clusters >= finding.n else "prompts"
+    return f"about {factor:.2g} times as many {units}, if the estimate stays where it is"
 
 
 def _number(value: float, unit: str) -> str:
@@ -166,14 +198,16 @@ def _limit_in_words(judged: _Judged, unit: str) -> str:
     return f"of at least {least}" if math.isfinite(judged.least) else f"of at most {most}"
 
 
-def _in_words(rule: GateRule) -> str:
+def _in_words(rule: GateRule, better: str = "") -> str:
     where = ", ".join(f"{name} = {level}" for name, level in rule.where.items())
     subject = rule.metric + (f" of {rule.generator}" if rule.generator else "") + (f" where {where}" if where else "")
     if rule.at_most is not None:
         return f"{subject} is at most {rule.at_most:g}"
     if rule.at_least is not None:
         return f"{subject} is at least {rule.at_least:g}"
-    return f"{subject} is no more than {rule.margin:g} worse than {rule.baseline.removeprefix('generator:')}"
+    base = rule.baseline.removeprefix("generator:")
+    how = f"within {rule.margin:g} of" if better == "none" else f"no more than {rule.margin:g} worse than"
+    return f"{subject} is {how} {base}"
 
 
 def _verdict(
@@ -182,7 +216,7 @@ def _verdict(
     limit = next((value for value in (rule.at_most, rule.at_least, rule.margin) if value is not None), None)
     return Verdict.model_validate(
         {
-            "gate": _in_words(rule),
+            "gate": _in_words(rule, finding.better),
             "finding": finding.key,
             "outcome": outcome,
             "reason": reason + (f"; rests on unpinned weights: {', '.join(finding.unpinned)}" if finding.unpinned else ""),

@@ -8,9 +8,10 @@ from audit.catalog import build, identity
 from audit.component import Column, Component, Generator, Metric, ProbeSuite, Request, Scorer
 from audit.digest import derive_seed, digest, set_digest, short
 from audit.errors import SpecError
+from audit.fitting import check_gates, check_metrics, check_people, check_suites_used, levels_of, ordered, who_looks
 from audit.images import decoder
 from audit.records import Draw, Probe
-from audit.spec import AuditSpec, GateRule, Use, nearest
+from audit.spec import AuditSpec, Use
 from audit.weights import locate
 
 __all__ = ["Plan", "PlannedGenerator", "PlannedMetric", "PlannedScorer", "Wanted", "make_plan", "run_digest"]
@@ -157,15 +158,17 @@ def make_plan(spec: AuditSpec, device: str) -> Plan:
         AuditError: something is unknown, misspelt, missing on this machine, or does not fit together.
     """
     generators = [(use.label, _built(Generator, "generators", use)) for use in spec.generators]
-    scorers = _ordered([(use.label, _built(Scorer, "scorers", use)) for use in spec.scorers])
+    scorers = ordered([(use.label, _built(Scorer, "scorers", use)) for use in spec.scorers])
     metrics = [(use.label, _built(Metric, "metrics", use)) for use in spec.metrics]
     suites = {use.label: _suite(use) for use in spec.probes}
     wanted = {name: _wanted(spec, name, generator, suites) for name, generator in generators}
-    _check_suites_used(spec, suites, wanted)
-    _check_metrics(dict(generators), dict(scorers), metrics)
-    _check_gates(spec, [name for name, _ in generators], [name for name, _ in metrics])
-    looked = _who_looks([name for name, _ in generators], scorers, metrics)
-    _check_people(dict(generators), dict(scorers), looked)
+    asked = {name: tuple(each.probe for each in probes) for name, probes in wanted.items()}
+    check_suites_used(spec, suites, asked)
+    levels = levels_of(asked)
+    check_metrics(dict(generators), dict(scorers), metrics, levels)
+    check_gates(spec, [name for name, _ in generators], dict(metrics), levels)
+    looked = who_looks([name for name, _ in generators], scorers, metrics)
+    check_people(dict(generators), dict(scorers), looked)
     return Plan(
         spec=spec,
         device=device,
@@ -221,92 +224,3 @@ def _wanted(
         raise SpecError(f"generators.{name}: it draws {kinds} conditions, and no suite under `probes` has any")
     different = {probe.id: probe for probe in asked}
     return tuple(Wanted(probe, probe.draws or spec.draws_per_probe) for probe in different.values())
-
-
-def _check_suites_used(
-    spec: AuditSpec, suites: Mapping[str, tuple[Probe, ...]], wanted: Mapping[str, tuple[Wanted, ...]]
-) -> None:
-    asked = {w.probe.id for probes in wanted.values() for w in probes}
-    for name, probes in suites.items():
-        if not any(probe.id in asked for probe in probes):
-            kind = type(probes[0].condition).__name__
-            raise SpecError(f"probes.{name}: no generator of {spec.name!r} draws {kind} conditions; remove it or add one")
-
-
-def _ordered(scorers: list[tuple[str, Scorer]]) -> list[tuple[str, Scorer]]:
-    """Each scorer after those that it requires."""
-    known = dict(scorers)
-    done: dict[str, Scorer] = {}
-
-    def add(name: str, chain: tuple[str, ...]) -> None:
-        if name in chain:
-            raise SpecError(f"scorers: {' requires '.join([*chain, name])}: a circle")
-        for needed in known[name].requires():
-            if needed not in known:
-                raise SpecError(
-                    f"scorers.{name}: it requires the scorer {needed!r}; add it, {nearest(needed, list(known))}"
-                )
-            add(needed, (*chain, name))
-        done[name] = known[name]
-
-    for name in known:
-        add(name, ())
-    return list(done.items())
-
-
-def _check_metrics(
-    generators: Mapping[str, Generator], scorers: Mapping[str, Scorer], metrics: list[tuple[str, Metric]]
-) -> None:
-    columns = [f"{name}.{column.name}" for name, scorer in scorers.items() for column in scorer.columns()]
-    for name, metric in metrics:
-        for column in metric.reads():
-            if column not in columns:
-                raise SpecError(f"metrics.{name}: no scorer fills the column {column!r}; {nearest(column, columns)}")
-        for reference in metric.references():
-            if reference not in generators:
-                raise SpecError(
-                    f"metrics.{name}: no generator is named {reference!r}; {nearest(reference, list(generators))}"
-                )
-
-
-def _check_gates(spec: AuditSpec, generators: list[str], metrics: list[str]) -> None:
-    for number, gate in enumerate(spec.gates):
-        head = gate.metric.partition(".")[0]
-        if head not in metrics:
-            raise SpecError(f"gates.{number}.metric: no metric is named {head!r}; {nearest(head, metrics)}")
-        for name in _generators_of(gate):
-            if name not in generators:
-                raise SpecError(f"gates.{number}: no generator is named {name!r}; {nearest(name, generators)}")
-
-
-def _generators_of(gate: GateRule) -> list[str]:
-    kind, _, name = gate.baseline.partition(":")
-    return [n for n in (gate.generator, name if kind == "generator" else "") if n]
-
-
-def _who_looks(
-    generators: list[str], scorers: list[tuple[str, Scorer]], metrics: list[tuple[str, Metric]]
-) -> dict[str, tuple[str, ...]]:
-    """Which scorers look at which generator: all of them, but at a reference set only those that its metrics read."""
-    requires = {name: scorer.requires() for name, scorer in scorers}
-    needed: dict[str, set[str]] = {}
-    for _, metric in metrics:
-        for reference in metric.references():
-            needed.setdefault(reference, set()).update(column.rpartition(".")[0] for column in metric.reads())
-    for names in needed.values():
-        for name, _ in reversed(scorers):  # a scorer stands after those that it requires
-            names.update(requires[name] if name in names else ())
-    everyone = tuple(name for name, _ in scorers)
-    return {g: tuple(name for name in everyone if name in needed[g]) if g in needed else everyone for g in generators}
-
-
-def _check_people(
-    generators: Mapping[str, Generator], scorers: Mapping[str, Scorer], looked: Mapping[str, tuple[str, ...]]
-) -> None:
-    for name, generator in generators.items():
-        inferring = [s for s in looked[name] if scorers[s].infers_people]
-        if inferring and not generator.subject_basis():
-            raise SpecError(
-                f"generators.{name}: {', '.join(inferring)} would infer attributes of people in images of unknown origin; "
-                "set params.subject_basis to `generated`, or say on what basis photographs of people may be looked at"
-            )

@@ -110,6 +110,8 @@ def load_results(path: str) -> Results:
     Raises:
         InputError: there is neither at this path, or the file is not a baseline.
     """
+    if "://" not in path and not Path(path).exists():
+        raise InputError(f"{path}: no such run folder or baseline file (paths count from {Path.cwd()})")
     if not Path(path).is_file():
         return read_results(RunStore.existing(path))
     if Path(path).stat().st_size > MAX_BASELINE_BYTES:

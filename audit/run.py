@@ -117,6 +117,8 @@ def run_audit(plan: Plan, root: Path | str, *, progress: Progress, retry_failed:
         AuditError: something is wrong; what was stored before stays and the same call resumes.
         KeyboardInterrupt: as above.
     """
+    for baseline in {gate.baseline for gate in plan.spec.gates if gate.baseline and ":" not in gate.baseline}:
+        load_results(baseline)  # one that is missing or damaged is found before any work
     store = RunStore(f"{str(root).rstrip('/')}/{plan.run_name}")
     _Session(plan, store, progress, retry_failed).work()
     return store

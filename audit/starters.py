@@ -138,7 +138,7 @@ metrics:
 
 gates:
   - metric: fidelity.kid
-    at_most: 0.5
+    at_most: 0.05                   # in units of the kernel, not times 1000
 """
 
 _FOLDER = """

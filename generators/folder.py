@@ -5,6 +5,7 @@ groups the images into probes; without one they are draws of a single unconditio
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ from audit.errors import GenerationError, InputError
 from audit.images import EXTENSIONS
 from audit.records import Axis, ClassLabel, Failed, Filtered, Latent, Probe, Refused, TextPrompt
 from audit.spec import nearest
-from generators.folder_files import ABSENT, read, scan, size
+from generators.folder_files import ABSENT, content_digest, read, scan, size
 from generators.folder_table import Entry, read_table
 
 __all__ = ["Folder"]
@@ -96,9 +97,17 @@ class Folder(Generator):
         return found | ({"table": str(self.table)} if self.table else {})
 
     def fingerprint(self) -> str:
-        """Digest of the names and sizes of the images and of the table's bytes."""
-        files = sorted((item.file, item.size) for items in self._contents.items.values() for item in items)
-        return digest({"files": files, "table": file_digest(self.table) if self.table else ""})
+        """Digest of every image's name and bytes and of the table's bytes: a replaced image makes another run."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        names = sorted({item.file for items in self._contents.items.values() for item in items})
+        with ThreadPoolExecutor() as pool:
+            digests = list(pool.map(lambda name: content_digest(self.path / name), names))
+        return digest(
+            {"files": dict(zip(names, digests, strict=True)), "table": file_digest(self.table) if self.table else ""}
+        )
 
     def check(self) -> None:
         """Read the table and look for the images.

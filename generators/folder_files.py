@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from audit.component import OnDisk
+from audit.digest import file_digest
 from audit.errors import InputError
 from audit.images import EXTENSIONS, MAX_BYTES
 from audit.records import Failed
 
-__all__ = ["ABSENT", "read", "scan", "size"]
+__all__ = ["ABSENT", "content_digest", "read", "scan", "size"]
 
 ABSENT = -1
 """Size of a file that is not there."""
@@ -41,6 +42,14 @@ def scan(root: Path, *, recursive: bool) -> Iterator[tuple[str, int]]:
                         "remove the link, or list the images in a `table`"
                     )
                 waiting.append((child, f"{prefix}{entry.name}/"))
+
+
+def content_digest(path: Path) -> str:
+    """Digest of a file's bytes; empty for what is no plain file or cannot be read, which drawing it will say."""
+    try:
+        return file_digest(path) if path.is_file() else ""
+    except OSError:
+        return ""
 
 
 def size(path: Path) -> int:

@@ -22,12 +22,18 @@ class Alignment(Metric):
     (-1 .. 1). Both carry the preferences of the CLIP model: a difference between groups may be the model's own.
     """
 
+    quantities: ClassVar[tuple[str, ...]] = ("clipscore", "cosine", "truncated")
+
     source: ClassVar[str] = "Hessel et al. 2021, CLIPScore, section 3 (without the prefix 'A photo depicts')"
 
     clip: str = "clip"
     """Name, in the spec, of the scorer that gives cosines."""
     by: tuple[str, ...] | None = None
     """Axes whose levels are shown apart; None: all contrast axes."""
+
+    def axes(self) -> tuple[str, ...]:
+        """Those of ``by``."""
+        return self.by or ()
 
     def reads(self) -> tuple[str, ...]:
         """Cosine, and whether the prompt was cut."""

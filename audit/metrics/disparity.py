@@ -25,6 +25,8 @@ class Disparity(Metric):
     within counterfactual pairs). Arms of a pair share their seeds and are compared pair by pair.
     """
 
+    quantities: ClassVar[tuple[str, ...]] = ("mean", "gap", "difference")
+
     source: ClassVar[str] = "permutation null: Lehmann & Romano 2005, section 15.2; range over Bonferroni t intervals"
 
     column: str
@@ -35,6 +37,10 @@ class Disparity(Metric):
     """The axis whose levels are compared."""
     min_n: int = Field(default=10, ge=1)
     """A level with fewer draws is left out of the gap, and said to be."""
+
+    def axes(self) -> tuple[str, ...]:
+        """Those of ``by``."""
+        return (self.by,)
 
     def reads(self) -> tuple[str, ...]:
         """The compared column."""

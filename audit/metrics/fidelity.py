@@ -26,6 +26,8 @@ class Fidelity(Metric):
     about c / n and refused below ``min_n``; KID is unbiased and may be negative.
     """
 
+    quantities: ClassVar[tuple[str, ...]] = ("frechet", "kid", "floor_frechet", "floor_kid", "diversity")
+
     source: ClassVar[str] = "Heusel et al. 2017 (Frechet distance); Binkowski et al. 2018 (KID)"
 
     features: str = "features.vector"

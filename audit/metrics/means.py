@@ -20,6 +20,8 @@ class Means(Metric):
     One finding a column and cell, named ``<name>.mean`` and told apart by ``where.column``.
     """
 
+    quantities: ClassVar[tuple[str, ...]] = ("mean",)
+
     source: ClassVar[str] = "ratio estimator with linearised variance: Cochran 1977, section 6.3"
 
     columns: tuple[str, ...] = Field(min_length=1)
@@ -28,6 +30,10 @@ class Means(Metric):
     """Axes whose levels are shown apart; None: all contrast axes."""
     min_n: int = Field(default=2, ge=1)
     """A cell with fewer values gets no estimate."""
+
+    def axes(self) -> tuple[str, ...]:
+        """Those of ``by``."""
+        return self.by or ()
 
     def reads(self) -> tuple[str, ...]:
         """The columns."""

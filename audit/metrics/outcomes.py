@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,10 +30,16 @@ class Outcomes(Metric):
     belongs beside each of them.
     """
 
+    quantities: ClassVar[tuple[str, ...]] = ("refused", "filtered", "failed", "undetected")
+
     columns: tuple[str, ...] = ()
     """Columns whose absence is counted as ``undetected``, such as ``attributes.perceived_gender`` or ``faces.count``."""
     by: tuple[str, ...] | None = None
     """Axes whose levels are shown apart; None: all contrast axes."""
+
+    def axes(self) -> tuple[str, ...]:
+        """Those of ``by``."""
+        return self.by or ()
 
     def reads(self) -> tuple[str, ...]:
         """The columns that may be absent."""

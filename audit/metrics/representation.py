@@ -26,6 +26,8 @@ class Representation(Metric):
     shares are a yardstick, not a target.
     """
 
+    quantities: ClassVar[tuple[str, ...]] = ("share", "skew", "excess_skew")
+
     source: ClassVar[str] = "total variation: Cho et al. 2023 (DALL-Eval) report it as MAD = 2 TV / K, without its null"
 
     column: str
@@ -34,6 +36,10 @@ class Representation(Metric):
     """Axes whose levels are cells; None: all contrast axes."""
     min_n: int = Field(default=10, ge=1)
     """A cell with fewer labelled draws gets no estimate."""
+
+    def axes(self) -> tuple[str, ...]:
+        """Those of ``by``."""
+        return self.by or ()
 
     def reads(self) -> tuple[str, ...]:
         """The label column."""

@@ -12,6 +12,7 @@ from audit.store import RunStore
 from audit.testing import disc
 
 BASE = "name: bad\ngenerators: [{use: fake, params: {side: 16, batch: 8}}]\nprobes: [{use: traits}]\ndraws_per_probe: 1\n"
+OUTCOMES = "metrics: [{use: outcomes}]\n"
 FOLDER = """
 name: folder
 generators: [{use: folder, params: {path: images, subject_basis: generated}}]
@@ -43,6 +44,13 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]
         (BASE + "scorers: [{use: attributes}]", ["scorers.attributes", "requires the scorer 'faces'"]),
         (BASE + "metrics: [{use: disparity, params: {column: pixels.x, by: trait}}]", ["metrics.disparity", "pixels.x"]),
         (BASE + "gates: [{metric: fidelity.kid, at_most: 1}]", ["gates.0.metric", "'fidelity'"]),
+        (BASE + OUTCOMES + "gates: [{metric: outcomes.fail, at_most: 1}]", ["gates.0.metric", "did you mean 'failed'"]),
+        (BASE + OUTCOMES + "gates: [{metric: outcomes.failed, margin: 0, baseline: nope.json}]", ["nope.json", "no such"]),
+        (
+            BASE + OUTCOMES + "gates: [{metric: outcomes.failed, at_most: 1, where: {dimension: welth}}]",
+            ["gates.0.where.dimension", "did you mean 'wealth'"],
+        ),
+        (BASE + "metrics: [{use: outcomes, params: {by: [dimensions]}}]", ["metrics.outcomes", "did you mean 'dimension'"]),
         (BASE.replace("probes: [{use: traits}]\n", ""), ["generators.fake", "no suite under `probes`"]),
         (BASE.replace("use: fake, params: {side: 16, batch: 8}", "use: folder, params: {path: none}"), ["none"]),
         (

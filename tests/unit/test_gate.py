@@ -71,7 +71,7 @@ def test_decision_table_of_absolute_limits(rule: dict, interval: tuple[float, fl
 
 def test_an_inconclusive_verdict_says_how_many_draws_would_decide() -> None:
     verdict = only(GateRule(metric="m.x", at_most=0.55), results(finding()))
-    assert "about 440 draws instead of 100" in verdict.decides  # (half width .1 / gap .05)^2 = 4, and a tenth more
+    assert "about 4.4 times as many prompts" in verdict.decides  # (.1 of reach / .05 of room)^2 = 4, and a tenth more
     on_limit = only(GateRule(metric="m.x", at_most=0.5), results(finding()))
     assert "hardly settle" in on_limit.decides
 
@@ -84,6 +84,7 @@ def test_an_inconclusive_verdict_says_how_many_draws_would_decide() -> None:
         (finding(n_missing=200), {"at_most": 1}, "200 of 300 draws are missing"),
         (finding(), {"at_most": 1, "where": {"label": "other"}}, "no such finding"),
         (finding(), {"at_most": 1, "generator": "other"}, "no such finding"),
+        (finding(unit="share"), {"at_most": 20}, "the limit 20 is no share"),
     ],
 )
 def test_what_cannot_be_judged_is_invalid_and_never_passes(found: Finding, rule: dict, words: str) -> None:
@@ -91,6 +92,26 @@ def test_what_cannot_be_judged_is_invalid_and_never_passes(found: Finding, rule:
     assert verdict.outcome == "invalid"
     assert words in verdict.reason
     assert verdict.decides
+
+
+def test_a_share_of_nought_shrinks_with_the_data_and_not_with_their_root() -> None:
+    zero = finding(0.0, 0.0, 0.2, unit="share", n=100, clusters=100)
+    verdict = only(GateRule(metric="m.x", at_most=0.1), results(zero))
+    assert "about 2.2 times as many images" in verdict.decides
+
+
+def test_a_rule_that_names_nothing_is_told_what_there_is() -> None:
+    found = results(finding(where={"occupation": "nurse"}), finding(where={"occupation": "pilot"}))
+    verdict = only(GateRule(metric="m.x", where={"occupation": "nurze"}, at_most=1), found)
+    assert "there is where: {occupation: nurse}" in verdict.decides
+    assert "did you mean 'm.x'" in only(GateRule(metric="m.y", at_most=1), found).decides
+
+
+def test_a_verdict_says_what_missing_draws_could_do() -> None:
+    partly = finding(unit="share", n_missing=50, bounds={"low": 0.2, "high": 0.8})
+    verdict = only(GateRule(metric="m.x", at_most=0.7), results(partly))
+    assert verdict.outcome == "pass"
+    assert "50 draws are missing, and with all of them on one side it could be 20 % to 80 %" in verdict.reason
 
 
 def test_a_rule_names_findings_exactly() -> None:
