@@ -128,7 +128,11 @@ def sound(measured: Iterable[Measured]) -> dict[str, Measured]:
         )
         assert len(parts) == len({part.pair for part in parts})
         two_of_many = finding.metric.endswith(".gap")  # its contributions are those of the highest and the lowest level
-        assert len(parts) == finding.clusters or (two_of_many and len(parts) < finding.clusters)
+        both_sides = finding.metric.endswith(("kid", "frechet"))  # contributions of both, clusters of one, as n is
+        if both_sides:
+            assert finding.clusters <= min(len(parts), finding.n)
+        else:
+            assert len(parts) == finding.clusters or (two_of_many and len(parts) < finding.clusters)
         if finding.interval is not None:
             assert finding.interval.low - 1e-12 <= finding.estimate <= finding.interval.high + 1e-12
     return by_key

@@ -12,7 +12,7 @@ from audit.errors import SpecError
 from audit.metrics.averages import Quantity, family
 from audit.metrics.levels import Levels
 from audit.metrics.sample import Sample, Scores, chosen_axes, protocol
-from audit.metrics.wording import UNCORRECTED, described, mean_title, share_title
+from audit.metrics.wording import UNCORRECTED, described, mean_title, meaning, share_title
 
 __all__ = ["Disparity"]
 
@@ -81,7 +81,7 @@ class Disparity(Metric):
             confidence=context.confidence,
             unit="share" if share else column.unit,
             better="none" if share else column.better,
-            note=UNCORRECTED if share else "",
+            note=UNCORRECTED if share else meaning(column),
             min_n=self.min_n,
         )
 

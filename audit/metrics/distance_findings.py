@@ -74,6 +74,7 @@ def distance(subject: Subject, kind: Kind, pairing: Pairing, reference: ImageSet
     compared = kind.measure(pairing.first.features, pairing.second.features)
     parts = joint_contributions(compared, pairing)
     known = _known(compared, parts, subject.confidence, floor_at_zero=kind.biased)
+    known["clusters"] = len(set(pairing.first.cluster))  # of one side, as n is
     if reference is None:
         return Distance(Measured(finding.model_copy(update=known), parts), None)
     ranked = pairing.first.images[np.argsort(-compared.first, kind="stable")]
@@ -148,7 +149,7 @@ def _finding(subject: Subject, kind: Kind, pairing: Pairing, reference: ImageSet
         n=n,
         n_missing=len(own.lost),
         clusters=0,
-        method=f"{kind.recipe}, {n} images a side; interval from influences by cluster, t quantile",
+        method=f"{kind.recipe}, {n} images a side; interval from influences by cluster of both sides, t quantile",
         source=subject.source,
         note=_note(kind, pairing, reference),
         expected=None if kind.biased else 0.0,
@@ -167,7 +168,8 @@ def _note(kind: Kind, pairing: Pairing, reference: ImageSet | None) -> str:
             f"Codecs differ ({own.codec} against {reference.codec}), so compression counts as distance" if differ else ""
         )
     alone = ONE_PROBE if own.one_probe else ""
-    return sentences(bias, few, split if pairing.split else "", codecs, alone, own.why_missing)
+    sides = "n and clusters are those of one side"
+    return sentences(bias, few, split if pairing.split else "", codecs, alone, sides, own.why_missing)
 
 
 def _known(

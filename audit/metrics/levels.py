@@ -9,6 +9,7 @@ import numpy as np
 from audit.component import Contribution, Measured
 from audit.metrics.averages import Quantity, sentences
 from audit.metrics.sample import Cell, Floats, Mask, Sample, Scores, why_missing
+from audit.metrics.wording import lowered
 from audit.records import Finding, Interval
 from audit.stats.gaps import difference_values, gap, permuted_gap
 from audit.stats.paired import Difference, Parts, difference
@@ -60,8 +61,7 @@ class Levels:
 
     def gap(self, seed: int) -> Measured:
         """Highest less lowest mean, with what it is when levels mean nothing."""
-        axis = self.cells[0].axis if self.cells else "the axis"
-        finding = self._finding("gap", f"Largest gap between levels of {axis}: {self.quantity.title}", {}, self.cells)
+        finding = self._finding("gap", self._gap_title(), {}, self.cells)
         if len(self.cells) < 2:
             return Measured(_without(finding, "No estimate: fewer than two levels have enough draws"))
         share = self.quantity.unit == "share"
@@ -76,6 +76,7 @@ class Levels:
             "estimate": found.value,
             "interval": Interval(low=found.interval[0], high=found.interval[1]) if found.interval else None,
             "expected": null.mean,
+            "title": f"{finding.title}: {highest} minus {lowest}",
             "better": "lower",
             "clusters": len(self.units),
             "method": "highest less lowest mean; simultaneous intervals of all differences; expectation by permutation",
@@ -90,12 +91,16 @@ class Levels:
         for first, second in combinations(range(len(self.cells)), 2):
             one, other = self.cells[first], self.cells[second]
             where = dict(one.where) | {"against": other.level}
-            title = f"{one.level} less {other.level}: {self.quantity.title}"
+            title = f"{self.quantity.title}: {one.level} minus {other.level}"
             finding = self._finding("difference", title, where, [one, other])
             share = self.quantity.unit == "share"
             confidence = self.quantity.confidence
             moved = difference(self._side(first), self._side(second), confidence=confidence, share=share)
             yield Measured(_moved(finding, moved), self._parts(first, second))
+
+    def _gap_title(self) -> str:
+        axis = f"levels of {self.cells[0].axis}" if self.cells else "levels"
+        return f"Largest gap in {lowered(self.quantity.title)} between {axis}"
 
     def _side(self, level: int) -> Parts:
         there = np.flatnonzero(self.sizes[:, level] > 0)

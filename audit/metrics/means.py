@@ -9,7 +9,7 @@ from audit.component import Context, Measured, Metric
 from audit.errors import SpecError
 from audit.metrics.averages import Quantity, family
 from audit.metrics.sample import Sample, chosen_axes, protocol
-from audit.metrics.wording import described, mean_title
+from audit.metrics.wording import described, mean_title, meaning
 
 __all__ = ["Means"]
 
@@ -61,6 +61,7 @@ class Means(Metric):
             unit=column.unit,
             better=column.better,
             source=self.source,
+            note=meaning(column),
             min_n=self.min_n,
             column=path,
         )

@@ -9,6 +9,7 @@ import numpy as np
 from audit.component import Context, Measured, Metric
 from audit.metrics.averages import Quantity, family, panelled
 from audit.metrics.sample import Cell, Sample, Scores, chosen_axes, protocol
+from audit.metrics.wording import COUNT, lowered
 from audit.panels import Table
 from audit.table import MISSING
 
@@ -19,8 +20,6 @@ TITLES = {
     "filtered": "Share of draws that a safety filter withheld",
     "failed": "Share of draws that failed",
 }
-COUNT = "count"
-"""A column of this name counts what was found, so 0 means nothing was."""
 
 
 class Outcomes(Metric):
@@ -62,10 +61,10 @@ class Outcomes(Metric):
 
 def _undetected(name: str, column: str, context: Context) -> Quantity:
     what = context.columns[column].title if column in context.columns else ""
-    lack = "with none" if column.endswith(f".{COUNT}") else "without"
+    lack = "with no" if column.endswith(f".{COUNT}") else "without"
     return Quantity(
         name=f"{name}.undetected",
-        title=f"Share of images {lack}: {what or column}",
+        title=f"Share of images {lack} {lowered(what or column)}",
         protocol=protocol("share of images that abstain", [column], context),
         confidence=context.confidence,
         unit="share",

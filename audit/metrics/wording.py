@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from audit.component import Column
 from audit.errors import SpecError
 
-__all__ = ["described", "mean_title", "share_title", "subject"]
+__all__ = ["COUNT", "described", "lowered", "mean_title", "meaning", "share_title", "subject"]
+
+COUNT = "count"
+"""A column of this name counts what was found, so 0 means nothing was."""
 
 UNCORRECTED = "Labels are a classifier's impression, uncorrected for its error; they say nothing of identity"
 
@@ -40,5 +43,31 @@ def share_title(column: Column, label: str) -> str:
 
 
 def mean_title(column: Column) -> str:
-    """``Mean of: Sharpness``."""
-    return f"Mean of: {column.title or subject(column)}"
+    """``Mean sharpness``; what the column holds stands in the note, see ``meaning``.
+
+    >>> mean_title(Column("perceived_age", "number")), mean_title(Column("count", "number", "Faces found"))
+    ('Mean perceived age', 'Mean number of faces found')
+    """
+    if column.name == COUNT and column.title:
+        return f"Mean number of {lowered(column.title)}"
+    return f"Mean {subject(column)}"
+
+
+def meaning(column: Column) -> str:
+    """What a number column holds, for a note; empty where its name says as much.
+
+    >>> meaning(Column("brightness", "number", "Mean luma, 0 (black) to 1 (white)"))
+    'Brightness: mean luma, 0 (black) to 1 (white)'
+    """
+    name = subject(column).capitalize()
+    told = column.title.lower().startswith(name.lower()) or column.name == COUNT
+    return "" if told or not column.title else f"{name}: {lowered(column.title)}"
+
+
+def lowered(title: str) -> str:
+    """A title inside a sentence: its first letter small, unless it begins with an abbreviation.
+
+    >>> lowered("Share of faces"), lowered("CLIP-score")
+    ('share of faces', 'CLIP-score')
+    """
+    return title if title[:2].isupper() else title[:1].lower() + title[1:]

@@ -165,3 +165,10 @@ def test_a_wrong_parameter_is_named(params: dict[str, str], message: str) -> Non
     world = _paired(0.0).declare(attributes=FACE).declare(features=VECTOR)
     with pytest.raises(SpecError, match=message):
         list(Disparity.model_validate(params).measure("gap", world.context()))
+
+
+def test_titles_say_what_is_taken_from_what() -> None:
+    found = _measure(_paired(0.3))
+    assert found["gap.mean[model]"].title == "Mean sharpness"
+    assert found["gap.difference[model; against=woman, identity=man]"].title == "Mean sharpness: man minus woman"
+    assert found["gap.gap[model]"].title == "Largest gap in mean sharpness between levels of identity: woman minus man"
