@@ -113,11 +113,13 @@ def _limits(rule: GateRule) -> tuple[float, float]:
 
 def _against(rule: GateRule, finding: Finding, results: Results, other: Results, within: str) -> Verdict:
     """Judge how much worse a finding is than the baseline's."""
-    base = _counterpart(finding, other, within)
+    base = _counterpart(finding, results, other, within)
     if base is None:
         return _verdict(
             rule, finding, "invalid", "the baseline has no such finding", "make the baseline with the same spec"
         )
+    if thin := _invalid(rule, base):
+        return _verdict(rule, finding, "invalid", f"of the baseline: {thin[0]}", thin[1])
     if base.protocol != finding.protocol:
         reason = f"protocols differ: {finding.protocol} here, {base.protocol} in the baseline"
         return _verdict(rule, finding, "invalid", reason, "make both runs with the same scorers, weights, versions and n")
@@ -131,17 +133,23 @@ def _against(rule: GateRule, finding: Finding, results: Results, other: Results,
     least = -rule.margin if finding.better in ("higher", "none") else -math.inf
     most = rule.margin if finding.better in ("lower", "none") else math.inf
     interval = Interval(low=moved.low, high=moved.high)
-    return _decided(rule, finding, _Judged(moved.estimate, interval, least, most), f"; {moved.method}")
+    return _decided(
+        rule, finding, _Judged(moved.estimate, interval, least, most), f"; against {base.generator}, {moved.method}"
+    )
 
 
-def _counterpart(finding: Finding, other: Results, within: str) -> Finding | None:
-    same = [
-        f for f in other.findings if (f.metric, f.where, f.baseline) == (finding.metric, finding.where, finding.baseline)
-    ]
-    named = [f for f in same if f.generator == (within or finding.generator)]
+def _counterpart(finding: Finding, results: Results, other: Results, within: str) -> Finding | None:
+    """The baseline's finding of the same generator; of the only one there, where each side has but one."""
+
+    def alike(found: Results) -> list[Finding]:
+        same = (finding.metric, finding.where, finding.baseline)
+        return [f for f in found.findings if (f.metric, f.where, f.baseline) == same]
+
+    candidates = alike(other)
+    named = [f for f in candidates if f.generator == (within or finding.generator)]
     if named:
         return named[0]
-    return same[0] if len(same) == 1 and not within else None
+    return candidates[0] if len(candidates) == 1 == len(alike(results)) and not within else None
 
 
 def _decided(rule: GateRule, finding: Finding, judged: _Judged, how: str = "") -> Verdict:

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from audit.component import DrawBatch, Encoded, OnDisk, Product, Request, View
 from audit.digest import bytes_digest
-from audit.engines.local import LocalEngine, halving
-from audit.environment import peak_bytes
+from audit.engines.local import Cancelled, LocalEngine, halving
+from audit.environment import device_name, peak_bytes
 from audit.errors import AuditError, GenerationError, InputError, OutOfMemory, StoreError
 from audit.images import Pixels, decode, encode_png
 from audit.plan import PlannedGenerator
@@ -37,6 +37,16 @@ class Drawing:
     request: Request
     location: str = ""
     pixels: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """How a block was drawn."""
+
+    seconds: float
+    """Share of each image."""
+    batch: int
+    """Rows drawn together."""
 
 
 @dataclass
@@ -62,6 +72,7 @@ class GenerateStage:
     _drawn: int = 0
     _size: int = 0
     _held: str = ""
+    _worked_on: str = ""
     _table: pa.Table = None
     _rows: dict[Key, int] = field(default_factory=dict)
 
@@ -70,6 +81,7 @@ class GenerateStage:
         component = self.planned.component
         self._size = component.batch
         self._held = self.device if component.fixed_block() else ""
+        self._worked_on = f"{self._held}: {device_name(self._held)}" if self._held else "none"
         self._read_stored()
         with ExitStack() as stack:
             draw: DrawBatch | None = None
@@ -88,8 +100,14 @@ class GenerateStage:
     def _opened(self, stack: ExitStack) -> DrawBatch:
         if not self.may_draw:
             raise StoreError(f"generators.{self.planned.name}: some images are not drawn yet; finish with `imgaudit run`")
-        with self.engine.device(self._held):
-            return stack.enter_context(self.planned.component.open(self.device))
+        try:
+            with self.engine.device(self._held):
+                return stack.enter_context(self.planned.component.open(self.device))
+        except (AuditError, Cancelled):
+            raise
+        except Exception as error:
+            name = f"generators.{self.planned.name}"
+            raise GenerationError(f"{name}: does not open ({type(error).__name__}: {error})") from error
 
     def cost(self) -> Cost:
         """What drawing took, without encoding and storing beside it."""
@@ -98,8 +116,8 @@ class GenerateStage:
             name=self.planned.name,
             images=self._drawn,
             seconds=self._seconds,
-            device=self.device,
-            device_bytes=peak_bytes(self.device),
+            device=self._held or "cpu",
+            device_bytes=peak_bytes(self._held or "cpu"),
         )
 
     def _read_stored(self) -> None:
@@ -141,12 +159,17 @@ class GenerateStage:
     def _drawn_blocks(self, draw: DrawBatch, blocks: list[list[Request]]) -> Iterator[list[Drawing]]:
         """Draw blocks one after the other; while one is drawn, the one before is encoded and written."""
         flying: deque[list[Future[Drawing]]] = deque()
-        for block in blocks:
-            flying.append(self._draw_block(draw, block))
-            if len(flying) > 1:
+        try:
+            for block in blocks:
+                flying.append(self._draw_block(draw, block))
+                if len(flying) > 1:
+                    yield self._finish(flying.popleft())
+            while flying:
                 yield self._finish(flying.popleft())
-        while flying:
-            yield self._finish(flying.popleft())
+        except AuditError:
+            while flying:  # what was drawn before the error is kept: it may have been paid for
+                self._finish(flying.popleft())
+            raise
 
     def _draw_block(self, draw: DrawBatch, block: list[Request]) -> list[Future[Drawing]]:
         missing = [request for request in block if _key(request) not in self._rows]
@@ -162,9 +185,9 @@ class GenerateStage:
             self._size = size
         self._seconds += seconds
         self._drawn += len(asked)
-        each = seconds / len(asked)
+        drawn = _Drawn(seconds / len(asked), min(size, len(asked)) if not self._held else size)
         pairs = [(r, p) for r, p in zip(asked, products, strict=True) if _key(r) not in self._rows]
-        return [self.engine.pool.submit(self._keep, request, product, each) for request, product in pairs]
+        return [self.engine.pool.submit(self._keep, request, product, drawn) for request, product in pairs]
 
     def _products(self, draw: DrawBatch, asked: list[Request]) -> tuple[list[Product], int]:
         name = f"generators.{self.planned.name}"
@@ -188,10 +211,12 @@ class GenerateStage:
             )
         return products[: len(part)]
 
-    def _keep(self, request: Request, product: Product, seconds: float) -> Drawing:
+    def _keep(self, request: Request, product: Product, drawn: _Drawn) -> Drawing:
         """Store one product; runs beside the device."""
         outcome, location, pixels = self._outcome(product)
-        record = ImageRecord(draw=request.draw, outcome=outcome, seconds=seconds, device=self.device, batch=self._size)
+        record = ImageRecord(
+            draw=request.draw, outcome=outcome, seconds=drawn.seconds, device=self._worked_on, batch=drawn.batch
+        )
         return Drawing(record, request, location, pixels)
 
     def _outcome(self, product: Product) -> tuple[Outcome, str, Pixels | None]:

@@ -177,7 +177,7 @@ def make_plan(spec: AuditSpec, device: str) -> Plan:
             PlannedGenerator(name, component, identity(component, device), wanted[name], looked[name], spec.seed)
             for name, component in generators
         ),
-        scorers=tuple(PlannedScorer(name, component, _scorer_key(component, device)) for name, component in scorers),
+        scorers=_planned_scorers(scorers, device),
         metrics=tuple(PlannedMetric(name, component) for name, component in metrics),
         suites={name: set_digest(probe.id for probe in probes) for name, probes in suites.items()},
     )
@@ -194,9 +194,12 @@ def run_digest(spec: AuditSpec, generators: Mapping[str, Generator], wanted: Map
     )
 
 
-def _scorer_key(scorer: Scorer, device: str) -> str:
-    """Identity of a scorer and of what turns stored bytes into the pixels that it sees."""
-    return digest([identity(scorer, device), decoder()])
+def _planned_scorers(scorers: list[tuple[str, Scorer]], device: str) -> tuple[PlannedScorer, ...]:
+    """Scorers with their keys: identity, what turns bytes into pixels, and the keys of what they require."""
+    keys: dict[str, str] = {}
+    for name, scorer in scorers:  # each stands after those that it requires
+        keys[name] = digest([identity(scorer, device), decoder(), {other: keys[other] for other in scorer.requires()}])
+    return tuple(PlannedScorer(name, scorer, keys[name]) for name, scorer in scorers)
 
 
 def _built(base: type[Any], kind: Any, use: Use) -> Any:

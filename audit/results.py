@@ -5,18 +5,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import FiniteFloat, TypeAdapter, ValidationError
+from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
 from audit.component import Contribution, Measured
 from audit.errors import InputError, StoreError
 from audit.records import Finding, RunManifest, Verdict
 from audit.store import RunStore
 
-__all__ = ["Results", "export", "load_results", "read_results", "read_verdicts", "write_results"]
+__all__ = ["Results", "export", "load_results", "read_manifest", "read_results", "read_verdicts", "write_results"]
 
 CONTRIBUTION_SCHEMA = pa.schema(
     [
@@ -30,7 +30,9 @@ CONTRIBUTION_SCHEMA = pa.schema(
 )
 FINDINGS = TypeAdapter(tuple[Finding, ...])
 VERDICTS = TypeAdapter(tuple[Verdict, ...])
-CONTRIBUTIONS = TypeAdapter(dict[str, list[tuple[str, str, FiniteFloat, FiniteFloat, FiniteFloat]]])
+Total = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
+Weight = Annotated[float, Field(gt=0, le=1e15, allow_inf_nan=False)]
+CONTRIBUTIONS = TypeAdapter(dict[str, list[tuple[str, str, Total, Weight, FiniteFloat]]])
 MAX_BASELINE_BYTES = 500_000_000
 
 
@@ -74,19 +76,48 @@ def read_results(store: RunStore) -> Results:
     if not store.has("findings.json"):
         raise StoreError(f"{store.path}: nothing was measured yet; finish it with `imgaudit run SPEC`")
     try:
-        manifest = RunManifest.model_validate(store.read_json("manifest.json"))
+        manifest = read_manifest(store)
         findings = FINDINGS.validate_python(store.read_json("findings.json"), strict=False)
-        table = pq.read_table(io.BytesIO(store.read("contributions.parquet")))
-    except (ValidationError, pa.ArrowException) as error:
-        raise StoreError(f"{store.path}: damaged, or written by another version of imgaudit ({error})") from error
-    return Results(manifest, findings, _grouped(table.to_pylist()))
+        table = pq.ParquetFile(io.BytesIO(store.read("contributions.parquet"))).read(use_threads=False)
+        parts = _grouped(table.cast(CONTRIBUTION_SCHEMA).to_pylist())
+    except (ValidationError, pa.ArrowException, ValueError) as error:
+        raise StoreError(f"{store.path}: damaged, or written by another version of imgaudit ({_brief(error)})") from error
+    if not manifest.finished:
+        raise StoreError(f"{store.path}: its last session did not finish; resume it with `imgaudit run`")
+    return Results(manifest, findings, parts)
+
+
+def read_manifest(store: RunStore) -> RunManifest:
+    """What a run was made with.
+
+    Raises:
+        StoreError: it is damaged, or of another format.
+    """
+    try:
+        return RunManifest.model_validate(store.read_json("manifest.json"))
+    except ValidationError as error:
+        why = f"damaged, or written by another version of imgaudit ({_brief(error)})"
+        raise StoreError(f"{store.path}/manifest.json: {why}") from error
+
+
+def _brief(error: Exception) -> str:
+    """The first fault in one line."""
+    if isinstance(error, ValidationError):
+        fault = error.errors()[0]
+        return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+    return " ".join(str(error).split())[:200]
 
 
 def read_verdicts(store: RunStore) -> tuple[Verdict, ...]:
     """Verdicts of a run; none where it was not judged."""
     if not store.has("verdicts.json"):
         return ()
-    return VERDICTS.validate_python(store.read_json("verdicts.json"), strict=False)
+    try:
+        return VERDICTS.validate_python(store.read_json("verdicts.json"), strict=False)
+    except ValidationError as error:
+        raise StoreError(
+            f"{store.path}/verdicts.json: damaged ({_brief(error)}); `imgaudit gate` makes it again"
+        ) from error
 
 
 def export(results: Results) -> bytes:
@@ -121,7 +152,7 @@ def load_results(path: str) -> Results:
         if not isinstance(data, dict) or data.get("imgaudit_baseline") != 1:
             raise InputError(f"{path}: not an exported baseline; `imgaudit baseline export RUN` writes one")
         return _from_export(data)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: not a usable baseline ({error}); export it again") from error

@@ -20,7 +20,7 @@ from audit.images import Pixels, decode, decoder
 from audit.measure import build_table, measure
 from audit.plan import Plan, PlannedGenerator
 from audit.records import Cost, RunManifest, Verdict
-from audit.results import load_results, read_results, read_verdicts, write_results
+from audit.results import load_results, read_manifest, read_results, read_verdicts, write_results
 from audit.score import ScoreStage
 from audit.spec import AuditSpec, Use
 from audit.store import RunStore
@@ -132,7 +132,7 @@ def score_again(store: RunStore, plan: Plan, *, progress: Progress) -> None:
     Raises:
         StoreError: the plan wants images that the run lacks.
     """
-    drawn = RunManifest.model_validate(store.read_json("manifest.json")).keys
+    drawn = read_manifest(store).keys
     generators = tuple(replace(g, key=drawn.get(f"generator.{g.name}", g.key)) for g in plan.generators)
     _Session(replace(plan, generators=generators), store, progress, may_draw=False).work()
 
@@ -145,7 +145,7 @@ def _begin(plan: Plan, store: RunStore) -> RunManifest:
     """Write the manifest before any work, keeping what earlier sessions of this run noted."""
     components = plan.components()
     keys = {f"generator.{g.name}": g.key for g in plan.generators} | {f"scorer.{s.name}": s.key for s in plan.scorers}
-    earlier = RunManifest.model_validate(store.read_json("manifest.json")) if store.has("manifest.json") else None
+    earlier = read_manifest(store) if store.has("manifest.json") else None
     packs = plan.packs()
     numerics = {name: component.numerics(plan.device) for name, component in components.items()}
     if earlier:  # what was drawn elsewhere keeps the numerics that it was drawn with
@@ -220,10 +220,10 @@ def audited(store: RunStore) -> Audited:
 def _faces(store: RunStore, manifest: RunManifest) -> Callable[[str], Sequence[tuple[float, float, float, float]] | None]:
     """Face boxes by image digest, from the scorer that found them."""
     boxes: dict[str, list[tuple[float, float, float, float]]] = {}
-    for use in manifest.spec["scorers"]:
-        name = use["name"] or use["use"]
+    for use in AuditSpec.model_validate(manifest.spec).scorers:
+        name = use.label
         key = manifest.keys.get(f"scorer.{name}", "").removeprefix("sha256:")[:8]
-        if use["use"] != "faces" or not key:
+        if use.use != "faces" or not key:
             continue
         table = store.scores(f"{name}-{key}", ["left", "top", "right", "bottom"])
         for row in table.to_pylist() if table is not None else ():

@@ -9,12 +9,11 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from audit.component import Column, Row, ScoreBatch, Scorer, Value, View
 from audit.engines.local import LocalEngine, halving
 from audit.environment import peak_bytes
-from audit.errors import AuditError, OutOfMemory, ScoringError
+from audit.errors import AuditError, OutOfMemory, ScoringError, StoreError
 from audit.plan import PlannedScorer
 from audit.records import Abstained, Cost, ImageRecord, Made, Scored
 from audit.store import RunStore
@@ -39,7 +38,6 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
     _stack: ExitStack = field(default_factory=ExitStack)
     _open: dict[str, ScoreBatch] = field(default_factory=dict)
     _done: dict[str, set[str]] = field(default_factory=dict)
-    _stored: dict[str, pa.Table] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         self._stack.__enter__()
@@ -72,11 +70,15 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
                 name=name,
                 images=self.images[name],
                 seconds=seconds,
-                device=self.device,
-                device_bytes=peak_bytes(self.device),
+                device=self._device_of(name),
+                device_bytes=peak_bytes(self._device_of(name)),
             )
             for name, seconds in self.seconds.items()
         ]
+
+    def _device_of(self, name: str) -> str:
+        """Where a scorer works: the run's device, or the CPU beside it."""
+        return next(self.device if s.component.uses_device else "cpu" for s in self.scorers if s.name == name)
 
     def score(self, names: Sequence[str], views: Sequence[View]) -> None:
         """Score a chunk with the named scorers, where one of them has not seen all of it."""
@@ -96,10 +98,10 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
             given[scorer.name] = rows
 
     def _run(self, scorer: PlannedScorer, views: list[View]) -> Sequence[Sequence[Row]]:
-        with self.engine.device(self.device if scorer.component.uses_device else "cpu"):
+        with self.engine.device(self._device_of(scorer.name)):
             call = self._open.get(scorer.name)
             if call is None:
-                call = self._open[scorer.name] = self._stack.enter_context(scorer.component.open(self.device))
+                call = self._open[scorer.name] = self._opened(scorer)
             started = time.perf_counter()
             try:
                 rows, _ = halving(lambda part, _: _called(call, part, scorer.name), views, len(views))
@@ -109,6 +111,14 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
             self.images[scorer.name] = self.images.get(scorer.name, 0) + len(views)
         return rows
 
+    def _opened(self, scorer: PlannedScorer) -> ScoreBatch:
+        try:
+            return self._stack.enter_context(scorer.component.open(self.device))
+        except AuditError:
+            raise
+        except Exception as error:
+            raise ScoringError(f"scorers.{scorer.name}: does not open ({type(error).__name__}: {error})") from error
+
     def _rows(
         self, name: str, views: Sequence[View], given: Mapping[str, Sequence[Sequence[Row]]]
     ) -> Sequence[Sequence[Row]]:
@@ -117,14 +127,12 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
             return given[name]
         scorer = next(s for s in self.scorers if s.name == name)
         subjects = [_subject(scorer.component, view) for view in views]
-        if name not in self._stored:
-            table = self.store.scores(scorer.folder)
-            assert table is not None
-            self._stored[name] = table
-        table = self._stored[name].filter(pc.is_in(self._stored[name]["subject"], pa.array(subjects)))
+        table = self.store.scores(scorer.folder, subjects=subjects)
         rows: dict[str, list[Row]] = {}
-        for row in table.to_pylist():
+        for row in table.to_pylist() if table is not None else ():
             rows.setdefault(row["subject"], []).append(_row(scorer.component.columns(), row))
+        if lost := [subject for subject in subjects if subject not in rows]:
+            raise StoreError(f"scores/{scorer.folder}: the scores of {lost[0]} are gone; delete the folder and resume")
         return [rows[subject] for subject in subjects]
 
 
@@ -137,19 +145,23 @@ def _called(call: ScoreBatch, views: list[View], name: str) -> list[Sequence[Row
         raise ScoringError(f"scorers.{name}: the plugin failed ({type(error).__name__}: {error})") from error
     if len(rows) != len(views):
         raise ScoringError(f"scorers.{name}: was given {len(views)} images and scored {len(rows)}; the plugin is broken")
+    if any(not of_view or of_view[0].region != -1 for of_view in rows):
+        raise ScoringError(
+            f"scorers.{name}: a view's first row must be the whole image's (region -1); the plugin is broken"
+        )
     return rows
 
 
 def _subject(scorer: Scorer, view: View) -> str:
     if scorer.subject == "image":
         return view.image
-    return draw_key(view.draw.generator, view.draw.probe, view.draw.index)
+    return draw_key(view.draw.generator, view.draw.probe, view.draw.index, view.image)
 
 
 def _subject_of_record(scorer: Scorer, record: ImageRecord) -> str:
     outcome, draw = record.outcome, record.draw
     assert isinstance(outcome, Made)
-    return outcome.image if scorer.subject == "image" else draw_key(draw.generator, draw.probe, draw.index)
+    return outcome.image if scorer.subject == "image" else draw_key(draw.generator, draw.probe, draw.index, outcome.image)
 
 
 def _as_table(scorer: PlannedScorer, subjects: Sequence[str], rows: Sequence[Sequence[Row]]) -> pa.Table:
@@ -183,7 +195,7 @@ def _array(values: list[Any], column: Column, scorer: str) -> pa.Array:
             raise ScoringError(f"{where}: labels are text")
         return pa.array(values, pa.string())
     if column.kind == "number":
-        if not all(np.isscalar(value) and np.isfinite(value) for value in present):
+        if not all(isinstance(value, int | float | np.number) and np.isfinite(value) for value in present):
             raise ScoringError(f"{where}: a value is not a finite number; abstain with a reason instead")
         return pa.array([None if value is None else float(value) for value in values], pa.float64())
     if not present:

@@ -12,6 +12,7 @@ beside its place and renamed into it. Paths go through fsspec, so a run may live
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -114,7 +115,8 @@ class RunStore(RunFiles):
     def _read_part(self, name: str, columns: Sequence[str] | None) -> pa.Table:
         data = self.read(name)
         try:
-            return pq.read_table(io.BytesIO(data), columns=list(columns) if columns else None)
+            # without Arrow's threads: a process that ends soon after they start may abort, and lose its exit code
+            return pq.ParquetFile(io.BytesIO(data)).read(columns=list(columns) if columns else None, use_threads=False)
         except (pa.ArrowException, OSError, KeyError) as error:
             raise StoreError(f"{self.path}/{name}: damaged ({error}); delete it and resume") from error
 
@@ -127,7 +129,12 @@ class RunStore(RunFiles):
     def read_table(self, folder: str, columns: Sequence[str] | None = None) -> pa.Table | None:
         """All parts of a folder as one table; None where there is none."""
         tables = [self._read_part(name, columns) for name in self._parts(folder)]
-        return pa.concat_tables(tables, promote_options="permissive") if tables else None
+        try:
+            return pa.concat_tables(tables, promote_options="permissive") if tables else None
+        except pa.ArrowException as error:
+            raise StoreError(
+                f"{self.path}/{folder}: its parts do not fit together ({error}); run `imgaudit verify`"
+            ) from error
 
     def compact(self, folder: str) -> None:
         """Merge many small parts into one. A kill in between leaves rows twice, which readers expect."""
@@ -138,7 +145,8 @@ class RunStore(RunFiles):
         self._append(folder, table)
         self._write_sums({name: digest for name, digest in self._sums().items() if name not in parts})
         for name in parts:
-            self._fs.rm_file(self._at(name))
+            with suppress(FileNotFoundError):  # another process was faster
+                self._fs.rm_file(self._at(name))
 
     def append_draws(self, folder: str, records: Iterable[tuple[ImageRecord, str]]) -> None:
         """Add a part of draws; with each record the location of an image that stays outside, or an empty string."""
@@ -146,11 +154,12 @@ class RunStore(RunFiles):
         self._append(f"draws/{folder}", pa.Table.from_pylist(rows, schema=DRAW_SCHEMA))
 
     def draws(self, folder: str) -> pa.Table:
-        """Draws of one generator, each once: a made image wins over an earlier failure."""
+        """Draws of one generator, each once: an image wins over a refusal or a filter, and these over a failure."""
         table = self.read_table(f"draws/{folder}")
         if table is None:
             return DRAW_SCHEMA.empty_table()
-        ranked = table.append_column("rank", pc.cast(pc.not_equal(table["outcome"], "made"), pa.int8()))
+        rank = pc.index_in(table["outcome"], pa.array(["made", "refused", "filtered", "failed"]))
+        ranked = table.append_column("rank", rank)
         ranked = ranked.sort_by([("index", "ascending"), ("probe", "ascending"), ("rank", "ascending")])
         return _first_of(ranked.drop_columns("rank"), ["probe", "index"])
 
@@ -158,11 +167,21 @@ class RunStore(RunFiles):
         """Add a part of scores."""
         self._append(f"scores/{folder}", table)
 
-    def scores(self, folder: str, columns: Sequence[str] | None = None) -> pa.Table | None:
-        """Scores of one scorer, each subject and region once."""
+    def scores(
+        self, folder: str, columns: Sequence[str] | None = None, subjects: Sequence[str] | None = None
+    ) -> pa.Table | None:
+        """Scores of one scorer, each subject and region once; of some subjects only, where they are given."""
         wanted = None if columns is None else ["subject", "region", *columns]
-        table = self.read_table(f"scores/{folder}", wanted)
+        table = self._of_subjects(folder, subjects) if subjects is not None else self.read_table(f"scores/{folder}", wanted)
         return None if table is None else _first_of(table.sort_by([("subject", "ascending"), ("region", "ascending")]))
+
+    def _of_subjects(self, folder: str, subjects: Sequence[str]) -> pa.Table | None:
+        """Part by part, so that no more than one part and what was asked for is in memory."""
+        found = []
+        for name in self._parts(f"scores/{folder}"):
+            part = self._read_part(name, None)
+            found.append(part.filter(pc.is_in(part["subject"], pa.array(subjects))))
+        return pa.concat_tables(found, promote_options="permissive") if found else None
 
     # ------------------------------------------------------------------------------------------------ checks
 

@@ -42,9 +42,9 @@ DRAW_SCHEMA = pa.schema(
 MISSING = "not scored"
 
 
-def draw_key(generator: str, probe: str, index: int) -> str:
-    """The subject of scores that belong to a draw rather than to an image."""
-    return f"{generator}/{probe}/{index}"
+def draw_key(generator: str, probe: str, index: int, image: str) -> str:
+    """The subject of scores that belong to a draw rather than to an image: another image of it is another subject."""
+    return f"{generator}/{probe}/{index}/{image}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ class ScoreTable:
         rows = np.full(len(self), -1, dtype=np.int64)
         for i, image in enumerate(self.images):
             if image:
-                by_draw = draw_key(str(generator[i]), str(self.probe_ids[i]), int(index[i]))
+                by_draw = draw_key(str(generator[i]), str(self.probe_ids[i]), int(index[i]), str(image))
                 rows[i] = found.get(image, found.get(by_draw, -1))
         return rows
 
@@ -215,4 +215,6 @@ def _array(data: pa.ChunkedArray) -> npt.NDArray[np.float64] | npt.NDArray[np.fl
         return out
     if pa.types.is_string(data.type):
         return np.array(pc.fill_null(data, "").to_pylist(), dtype=object)
+    if pa.types.is_null(data.type):  # every subject abstained, so not even the kind of value is known
+        return np.zeros(len(data), dtype=np.float64)
     return np.asarray(pc.fill_null(data, 0.0).to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import imagehash
 import numpy as np
@@ -38,6 +38,7 @@ class PixelStatistics(Scorer):
         "perceptual hash: the imagehash library's phash (32 x 32 DCT, 8 x 8 lowest frequencies against their median)"
     )
 
+    subject: ClassVar[Literal["image", "draw"]] = "draw"  # equal images may have been asked for in other sizes
     uses_device: ClassVar[bool] = False
 
     blank_below: float = Field(default=2 / 255, ge=0, le=0.5)

@@ -34,7 +34,7 @@ def finding(estimate: float | None = 0.5, low: float = 0.4, high: float = 0.6, *
 
 
 def results(*findings: Finding, values: dict[str, np.ndarray] | None = None) -> Results:
-    manifest = RunManifest(digest="sha256:0", spec={}, keys={}, numerics={}, started="2026-01-01T00:00:00+00:00")
+    manifest = RunManifest(digest="sha256:0", spec={}, keys={}, numerics={}, started="2026-01-01", finished="2026-01-02")
     parts = {
         key: tuple(Contribution(f"c{i}", f"pair{i}", float(v), 1.0, float(v * v)) for i, v in enumerate(of_finding))
         for key, of_finding in (values or {}).items()
@@ -170,6 +170,26 @@ def test_numbers_of_different_protocols_are_never_compared() -> None:
     verdict = only(GateRule(metric="m.x", margin=0.1, baseline="b"), new, lambda path: other)
     assert verdict.outcome == "invalid"
     assert "protocols differ: p1 here, p2 in the baseline" in verdict.reason
+
+
+def test_another_generator_of_the_baseline_never_stands_in_for_one_of_several() -> None:
+    values = np.linspace(0, 1, 30)
+    old = results(finding(generator="a"), values={"m.x[a]": values})
+    two = results(finding(generator="a"), finding(generator="b"), values={"m.x[a]": values, "m.x[b]": values})
+    rule = GateRule(metric="m.x", margin=0.1, baseline="base.json")
+    assert [v.outcome for v in judge((rule,), two, lambda path: old)] == ["pass", "invalid"]
+    renamed = results(finding(generator="c"), values={"m.x[c]": values})
+    verdict = only(rule, renamed, lambda path: old)
+    assert verdict.outcome == "pass"
+    assert "against a" in verdict.reason
+
+
+def test_a_thin_baseline_is_invalid() -> None:
+    new, old = shifted(0.0)
+    thin = Results(old.manifest, (finding(n=1, n_missing=99),), old.contributions)
+    verdict = only(GateRule(metric="m.x", margin=0.1, baseline="b", min_n=50), new, lambda path: thin)
+    assert verdict.outcome == "invalid"
+    assert "of the baseline: 1 draws" in verdict.reason
 
 
 def test_a_generator_of_the_same_run_may_be_the_baseline() -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from audit.plan import PlannedGenerator, PlannedScorer, Wanted
 from audit.records import Abstained, Probe, TextPrompt
 from audit.score import ScoreStage
 from audit.store import RunStore
+from audit.table import ScoreTable, draw_key
 from audit.testing import FakeGenerator, disc
 
 PROBES = [Probe(suite="s", condition=TextPrompt(text=text)) for text in ("a", "b", "c")]
@@ -244,6 +246,8 @@ def test_bytes_from_outside_are_kept_as_they_came_and_garbage_is_a_failure(bench
     [
         (lambda views: [[Row({"mean": float("nan")})] for _ in views], "not a finite number"),
         (lambda views: [[Row({"other": 1.0})] for _ in views], "does not declare: other"),
+        (lambda views: [[Row({"mean": "much"})] for _ in views], "not a finite number"),
+        (lambda views: [[] for _ in views], "first row must be the whole image's"),
         (lambda views: [], "was given .* images and scored 0"),
         (lambda views: 1 / 0, "ZeroDivisionError"),
     ],
@@ -359,3 +363,95 @@ def test_a_device_is_held_by_one_piece_of_work_at_a_time() -> None:
 def test_components_without_parameters_check_nothing() -> None:
     assert Component().check() is None
     assert Component().packs() == ()
+
+
+class Prompted(Mean):
+    """Scores a draw rather than an image."""
+
+    subject: ClassVar[str] = "draw"
+
+
+def test_another_image_of_a_draw_is_scored_anew(bench) -> None:
+    bench.scorers = [("prompted", Prompted())]
+    bench.session(FakeGenerator(batch=4, side=64))
+    table = bench.store.draws("fake-12345678")
+    redrawn = Bench(RunStore(bench.store.path), bench.scorers)
+    for path in (Path(bench.store.path) / "draws").rglob("*.parquet"):
+        path.unlink()
+    redrawn.session(FakeGenerator(batch=4, side=32))  # as a new library version would: other images, same draws
+    rows = redrawn.store.draws("fake-12345678")
+    scores = redrawn.scores("prompted")
+    for row in rows.to_pylist():
+        key = draw_key(row["generator"], row["probe"], row["index"], row["image"])
+        assert scores[key]["mean"] == pytest.approx(disc(row["seed"], 32).mean())
+    joined = ScoreTable(
+        rows, {probe.id: probe for probe in PROBES}, {"prompted": redrawn.store.scores("prompted-prompted")}
+    )
+    assert joined.values("prompted.mean").present.all()
+    assert set(rows["image"].to_pylist()).isdisjoint(table["image"].to_pylist())
+
+
+def test_a_refusal_stays_once_a_failure_was_drawn_again(bench) -> None:
+    bench.session(FakeGenerator(batch=4, fail=1))
+    bench.session(FakeGenerator(batch=4, refuse=1), retry=True)
+    assert set(bench.store.draws("fake-12345678")["outcome"].to_pylist()) == {"refused"}
+    bench.session(Counting(batch=4, fail=1), retry=True)
+    assert CALLS == []
+
+
+def test_required_scores_of_an_image_that_comes_again_are_found(bench) -> None:
+    class Same(FakeGenerator):
+        """Every draw of odd index gives one and the same image."""
+
+        @contextmanager
+        def open(self, device: str) -> Iterator[DrawBatch]:
+            yield lambda requests: [disc(r.draw.seed if r.draw.index % 2 else 7, 16) for r in requests]
+
+    bench.scorers.append(("doubled", Doubled()))
+    bench.session(Same(batch=4), draws=40)
+    assert len(bench.scores("doubled")) == len(bench.scores())
+
+
+def test_what_was_drawn_before_a_crash_is_kept(bench) -> None:
+    with pytest.raises(GenerationError):
+        bench.session(Counting(batch=4, breaks_at=3))
+    assert bench.store.draws("fake-12345678").num_rows == 12
+
+
+def test_each_image_records_the_batch_that_it_was_drawn_in(bench) -> None:
+    class Tiring(Counting):
+        @contextmanager
+        def open(self, device: str) -> Iterator[DrawBatch]:
+            with super().open(device) as draw:
+
+                def tired(requests):
+                    if len(CALLS) >= 1 and len(requests) > 2:
+                        raise OutOfMemory("planted")
+                    return draw(requests)
+
+                yield tired
+
+    bench.session(Tiring(batch=8))
+    rows = bench.store.draws("fake-12345678").to_pylist()
+    assert sorted(row["batch"] for row in rows) == [2] * 7 + [8] * 8
+
+
+@pytest.mark.parametrize("part", ["generator", "scorer"])
+def test_a_plugin_that_does_not_open_is_named(bench, part: str) -> None:
+    class Shut(FakeGenerator):
+        @contextmanager
+        def open(self, device: str) -> Iterator[DrawBatch]:
+            raise RuntimeError("no such layer")
+            yield
+
+    class ShutScorer(Mean):
+        @contextmanager
+        def open(self, device: str) -> Iterator[ScoreBatch]:
+            raise RuntimeError("no such layer")
+            yield
+
+    if part == "scorer":
+        bench.scorers = [("mean", ShutScorer())]
+    wrong = GenerationError if part == "generator" else ScoringError
+    with pytest.raises(wrong, match=r"does not open \(RuntimeError: no such layer\)"):
+        bench.session(Shut(batch=4) if part == "generator" else FakeGenerator(batch=4))
