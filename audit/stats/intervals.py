@@ -11,9 +11,24 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-__all__ = ["Estimate", "FloatArray", "cluster_mean", "cluster_share", "design_effect", "residuals", "wilson"]
+__all__ = [
+    "ASSUMED_CORRELATION",
+    "Estimate",
+    "FloatArray",
+    "cluster_mean",
+    "cluster_share",
+    "design_effect",
+    "residuals",
+    "shrunk_design_effect",
+    "wilson",
+]
 
 FloatArray = npt.NDArray[np.float64]
+
+ASSUMED_CORRELATION = 0.1
+"""Of the images of a cluster, as far as the data cannot tell; .05 to .2 is usual for perceived attributes."""
+
+EVENTS_ASSUMED = 10.0  # chosen by simulation: 5 and 20 cover no better, and a stronger one widens what is well known
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +112,23 @@ def cluster_mean(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0
 def cluster_share(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0.95) -> Estimate:
     """Share of images that come in clusters, with an interval that stays within 0 .. 1 and never shrinks to a point.
 
-    Wilson's interval at the effective sample size share (1 - share) / variance, at most the number of images, with the
-    t quantile of clusters - 1 degrees of freedom (Korn & Graubard 1998; Franco et al. 2019). It covers where the plain
-    t interval does not: few clusters, shares near 0 or 1. Where all images agree the clustering cannot be estimated,
-    and each cluster counts as one image. Clusters of one image each: Wilson's own interval.
+    Wilson's interval at the effective sample size n / design effect, with the t quantile of clusters - 1 degrees of
+    freedom (Korn & Graubard 1998; Franco et al. 2019). It covers where the plain t interval does not: few clusters,
+    shares near 0 or 1. Few events (successes or failures, whichever are fewer) say little of how alike the images of a
+    cluster are, so the design effect is shrunk towards that of a correlation of .1: see ``shrunk_design_effect``.
+    Clusters of one image each: Wilson's own interval.
+
+    Nominal 95 % covers .93 to 1 for shares of .02, .1 and .5, 10 to 60 clusters of 5 to 50 images and correlations of 0
+    to .2; .91 for a share of .02 in 60 clusters of 50 images that correlate with .2.
 
     Args:
         totals: (g,) successes of each cluster.
         sizes: (g,) images of each cluster; clusters without images are left out.
         confidence: 0 .. 1.
 
-    >>> cluster_share(np.zeros(20), np.full(20, 50.0)).interval[0]
-    0.0
+    >>> found = cluster_share(np.zeros(12), np.full(12, 5.0))
+    >>> found.interval[0], round(found.interval[1], 3)
+    (0.0, 0.102)
     >>> cluster_share(np.array([3.0]), np.array([4.0])).interval is None
     True
     """
@@ -120,15 +140,43 @@ def cluster_share(totals: FloatArray, sizes: FloatArray, *, confidence: float = 
         return Estimate(share, interval, clusters, n, "share of independent draws, Wilson interval")
     if clusters < 2:
         return Estimate(share, None, clusters, 1.0, "share; one cluster, so no interval")
-    variance = float((residuals(totals, sizes) ** 2).sum())
-    spread = share * (1 - share)
-    if spread == 0:
-        interval = wilson(share * clusters, clusters, confidence=confidence)
-        return Estimate(share, interval, clusters, float(clusters), "share; Wilson interval, each cluster as one image")
-    effective = min(n, spread / variance) if variance else n
-    interval = wilson(share * effective, effective, quantile=_t(confidence, clusters))
-    method = "share; Wilson interval at the effective n of the clusters, t quantile"
+    spread, quantile = share * (1 - share), _t(confidence, clusters)
+    estimated = float((residuals(totals, sizes) ** 2).sum()) * n / spread if spread else 1.0
+    effective = n / shrunk_design_effect(estimated, sizes, events=min(share, 1 - share) * n, quantile=quantile)
+    interval = wilson(share * effective, effective, quantile=quantile)
+    method = (
+        "share; Wilson interval at the effective n of the clusters, t quantile; "
+        f"where events are few, a correlation of {ASSUMED_CORRELATION:g} within clusters is assumed"
+    )
     return Estimate(share, interval, clusters, effective, method)
+
+
+def shrunk_design_effect(estimated: float, sizes: FloatArray, *, events: float, quantile: float) -> float:
+    """Design effect that rests on an assumed correlation while events are few, and on the estimate once they are many.
+
+        max(e, (k d + events e) / (k + events)),  e = max(1, estimated),  d = 1 + (m - 1) .1,  m = sum(sizes^2) / n
+
+    It is never below the estimate. The weight k is worth 10 events, or quantile^2 (d - 1) / 2 where that is more: the
+    least with which another event in a cluster of its own never lowers the upper limit of Wilson's interval.
+
+    Args:
+        estimated: design effect found in the data; anything (such as 1) where there are no events.
+        sizes: (g,) images of each cluster.
+        events: how many observations speak of the correlation, 0 or more.
+        quantile: normal or t quantile of the interval to be made.
+
+    Returns:
+        At least 1; 1 + (m - 1) .1 without events (Kish 1965).
+
+    >>> round(shrunk_design_effect(1.0, np.full(12, 5.0), events=0, quantile=2.2), 9)
+    1.4
+    >>> round(shrunk_design_effect(1.0, np.full(12, 5.0), events=30, quantile=2.2), 9)
+    1.1
+    """
+    found = max(1.0, estimated)
+    expected = 1 + (float((sizes * sizes).sum() / sizes.sum()) - 1) * ASSUMED_CORRELATION
+    weight = max(EVENTS_ASSUMED, quantile * quantile * (expected - 1) / 2)
+    return max(found, (weight * expected + events * found) / (weight + events))
 
 
 def design_effect(totals: FloatArray, sizes: FloatArray, squares: FloatArray) -> float | None:

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from audit.stats.intervals import cluster_mean, cluster_share, design_effect, wilson
+from audit.stats.intervals import cluster_mean, cluster_share, design_effect, residuals, shrunk_design_effect, wilson
 
 
 @pytest.mark.parametrize(
@@ -60,12 +61,67 @@ def test_a_share_of_single_images_has_wilsons_interval() -> None:
     assert cluster_share(hits, np.ones(148)).interval == pytest.approx(wilson(15, 148))
 
 
-def test_agreement_of_all_images_counts_each_cluster_once() -> None:
-    found = cluster_share(np.zeros(20), np.full(20, 50.0))
-    assert found.value == 0
-    assert found.interval == pytest.approx(wilson(0, 20))
-    full = cluster_share(np.full(20, 50.0), np.full(20, 50.0))
-    assert full.interval == pytest.approx((1 - wilson(0, 20)[1], 1.0))
+@pytest.mark.parametrize(("clusters", "m"), [(12, 5), (20, 50), (3, 40)])
+def test_a_share_of_0_has_the_closed_form_at_a_correlation_of_a_tenth(clusters: int, m: int) -> None:
+    squared = stats.t.ppf(0.975, clusters - 1) ** 2
+    effective = clusters * m / (1 + (m - 1) * 0.1)
+    none = cluster_share(np.zeros(clusters), np.full(clusters, float(m)))
+    assert none.effective_n == pytest.approx(effective)
+    assert none.interval == pytest.approx((0.0, squared / (effective + squared)))
+    everyone = cluster_share(np.full(clusters, float(m)), np.full(clusters, float(m)))
+    assert everyone.interval == pytest.approx((effective / (effective + squared), 1.0))
+
+
+def test_an_assumed_correlation_is_said() -> None:
+    assert "a correlation of 0.1 within clusters is assumed" in cluster_share(np.zeros(3), np.full(3, 2.0)).method
+    assert "assumed" not in cluster_share(np.zeros(3), np.ones(3)).method
+
+
+def _spread_out(events: int, sizes: np.ndarray) -> np.ndarray:
+    """So many events, one to each cluster in turn."""
+    return np.bincount(np.arange(events) % len(sizes), minlength=len(sizes)).astype(float)
+
+
+@pytest.mark.parametrize(("n", "clusters"), [(60, 12), (200, 20), (500, 60), (1000, 20), (500, 10), (300, 3)])
+@pytest.mark.parametrize("confidence", [0.8, 0.95, 0.999])
+def test_another_event_never_lowers_the_limits(n: int, clusters: int, confidence: float) -> None:
+    sizes = np.full(clusters, n // clusters) + (np.arange(clusters) < n % clusters).astype(float)
+    assert sizes.sum() == n
+    for failures in (False, True):
+        found = []
+        for events in range(16):
+            hits = _spread_out(events, sizes)
+            interval = cluster_share(sizes - hits if failures else hits, sizes, confidence=confidence).interval
+            assert interval is not None
+            found.append((1 - interval[1], 1 - interval[0]) if failures else interval)
+        assert np.all(np.diff(found, axis=0) > 0)
+
+
+def test_the_first_event_makes_no_jump() -> None:
+    ends = [cluster_share(_spread_out(events, np.ones(12)), np.full(12, 5.0)).interval for events in (0, 1)]
+    assert all(end is not None for end in ends)
+    assert ends[0][1] == pytest.approx(0.102, abs=5e-4)
+    assert ends[1] == pytest.approx((0.002, 0.127), abs=5e-4)
+
+
+def test_the_design_effect_moves_from_the_assumed_to_the_estimated_one() -> None:
+    sizes = np.array([1.0, 2.0, 9.0])
+    assumed = 1 + (sizes @ sizes / sizes.sum() - 1) * 0.1
+    found = [shrunk_design_effect(1.2, sizes, events=events, quantile=1.96) for events in (0.0, 5.0, 10.0, 1e9)]
+    assert found[0] == pytest.approx(assumed)
+    assert found[2] == pytest.approx((assumed + 1.2) / 2)
+    assert found[3] == pytest.approx(1.2)
+    assert found == sorted(found, reverse=True)
+    assert shrunk_design_effect(0.3, np.ones(5), events=3.0, quantile=1.96) == 1
+    assert shrunk_design_effect(4.0, sizes, events=3.0, quantile=1.96) == 4
+
+
+def test_many_events_speak_for_themselves() -> None:
+    rng = np.random.default_rng(6)
+    totals, sizes = rng.binomial(20, rng.beta(1, 1, 200)).astype(float), np.full(200, 20.0)
+    share, variance = totals.sum() / 4000, (residuals(totals, sizes) ** 2).sum()
+    found = cluster_share(totals, sizes)
+    assert found.effective_n == pytest.approx(share * (1 - share) / variance)
 
 
 def test_a_share_stays_within_its_range_where_the_t_interval_does_not() -> None:
@@ -78,7 +134,8 @@ def test_a_share_stays_within_its_range_where_the_t_interval_does_not() -> None:
 
 def test_clusters_that_differ_less_than_chance_count_as_no_more_than_their_images() -> None:
     found = cluster_share(np.full(10, 4.0), np.full(10, 8.0))
-    assert found.effective_n == 80
+    assert found.effective_n == pytest.approx(80 / ((10 * 1.7 + 40) / 50))
+    assert cluster_share(np.full(10, 4000.0), np.full(10, 8000.0)).effective_n <= 80_000
 
 
 def test_design_effect_is_that_of_kish() -> None:
@@ -95,7 +152,8 @@ def test_design_effect_is_that_of_kish() -> None:
 def _coverage(clusters: int, m: int, rho: float, share: float, repeats: int) -> tuple[float, float, float]:
     """Coverage of the cluster share, the cluster mean, and of Wilson's interval on images as if independent."""
     rng = np.random.default_rng(clusters)
-    rates = rng.beta(share * (1 / rho - 1), (1 - share) * (1 / rho - 1), (repeats, clusters))
+    strength = 1 / rho - 1 if rho else 1e9
+    rates = rng.beta(share * strength, (1 - share) * strength, (repeats, clusters))
     totals, sizes = rng.binomial(m, rates).astype(float), np.full(clusters, float(m))
     hits = np.zeros(3)
     for row in totals:
@@ -113,8 +171,9 @@ def test_cluster_intervals_cover_where_independent_ones_do_not(clusters: int, m:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.02])
-def test_small_shares_are_covered_with_few_clusters(share: float) -> None:
-    found, plain, _ = _coverage(10, 8, 0.1, share, repeats=600)
+@pytest.mark.parametrize(("clusters", "m", "rho"), [(10, 8, 0.1), (20, 50, 0.05), (20, 50, 0.2)])
+def test_small_shares_are_covered_with_few_clusters(clusters: int, m: int, rho: float, share: float) -> None:
+    found, plain, _ = _coverage(clusters, m, rho, share, repeats=400)
     assert found > 0.92
     assert plain < found
 
@@ -128,3 +187,14 @@ def test_coverage_of_the_t_interval_in_full(clusters: int, m: int, rho: float, p
     share, mean, _ = _coverage(clusters, m, rho, 0.5, repeats=10_000)
     assert mean == pytest.approx(published, abs=0.011)
     assert 0.935 < share < 0.975
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rho", [0.0, 0.05, 0.2])
+@pytest.mark.parametrize("m", [5, 10, 50])
+@pytest.mark.parametrize("clusters", [10, 20, 60])
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.5])
+def test_coverage_of_a_share_in_full(share: float, clusters: int, m: int, rho: float) -> None:
+    found = _coverage(clusters, m, rho, share, repeats=3000)[0]
+    rare_and_alike = (share, clusters, m, rho) == (0.02, 60, 50, 0.2)
+    assert found > (0.89 if rare_and_alike else 0.925)
