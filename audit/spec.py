@@ -15,6 +15,7 @@ from audit.records import Record
 __all__ = ["AuditSpec", "GateRule", "Use", "explain", "load_spec", "nearest", "override", "parse_spec"]
 
 MAX_SPEC_BYTES = 5_000_000
+MAX_DEPTH = 50
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
 
@@ -90,6 +91,39 @@ class AuditSpec(Record):
     confidence: FiniteFloat = Field(default=0.95, gt=0.5, lt=1)
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain YAML without what would hide a fault: a key that is given twice, nesting without end."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse what is nested too deeply, before Python's own limit is met."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"line {self.line + 1}: nested more than {MAX_DEPTH} deep")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Refuse a repeated key here, where keys that ``<<`` merges in, which may repeat, are not there yet."""
+        node = super().compose_mapping_node(anchor)
+        seen: dict[tuple[str, str], int] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            line, name = key.start_mark.line + 1, (key.tag, key.value)
+            if name in seen:
+                raise yaml.YAMLError(f"line {line}: the key {key.value!r} is there already, on line {seen[name]}; keep one")
+            seen[name] = line
+        return node
+
+
+def _read_yaml(text: str | bytes) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"not valid YAML: {' '.join(str(error).split())}") from error
+
+
 def load_spec(path: Path, changes: Sequence[str] = ()) -> AuditSpec:
     """Read a spec from a YAML file and apply ``--set`` changes such as ``draws_per_probe=32``.
 
@@ -108,9 +142,9 @@ def load_spec(path: Path, changes: Sequence[str] = ()) -> AuditSpec:
     if len(raw) > MAX_SPEC_BYTES:
         raise InputError(f"{path}: {len(raw)} bytes; a spec has at most {MAX_SPEC_BYTES}")
     try:
-        data = yaml.safe_load(raw)
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        data = _read_yaml(raw)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     return parse_spec(data, source=str(path), changes=changes)
 
 
@@ -138,9 +172,9 @@ def override(data: dict[str, Any], change: str) -> dict[str, Any]:
     if not equals or not path:
         raise SpecError(f"--set {change}: expected FIELD=VALUE, for example draws_per_probe=32")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SpecError(f"--set {change}: the value is not valid YAML") from error
+        value = _read_yaml(text)
+    except InputError as error:
+        raise SpecError(f"--set {change}: the value is {error}") from error
     changed = _with(data, path.split("."), value, change)
     assert isinstance(changed, dict)
     return changed

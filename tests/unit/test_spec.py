@@ -65,6 +65,36 @@ def test_what_is_not_plain_yaml_is_refused(tmp_path, text: str) -> None:
         load_spec(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name: a\ngates: [{metric: m.x, at_most: 0}]\ngates: []\n", "line 3: the key 'gates' is there already, on line 2"),
+        ("name: a\ngenerators:\n- {use: fake, params: {side: 1, 'side': 2}}\n", "line 3: the key 'side'"),
+        ("name: a\nseed: " + 2000 * "[", "nested more than"),
+        ("name: a\nseed: " + 900 * "[" + 900 * "]", "line 2: nested more than"),
+        ("name: a\nseed: " + 900 * "{a: " + 900 * "}", "line 2: nested more than"),
+        ("seed: 2026-99-99", "month"),
+    ],
+)
+def test_yaml_that_hides_a_fault_is_refused_in_one_line(tmp_path, text: str, words: str) -> None:
+    path = tmp_path / "audit.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words) as caught:
+        load_spec(path)
+    assert str(caught.value).startswith(f"{path}: not valid YAML: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_key_that_is_merged_in_may_be_given_again(tmp_path) -> None:
+    path = tmp_path / "audit.yaml"
+    path.write_text(
+        "name: a\ngenerators:\n- {use: fake, name: b, params: &b {<<: &a {side: 1, batch: 2}, side: 3}}\n"
+        "- {use: fake, name: c, params: {<<: *b, batch: 4}}\n- {use: fake, name: d, params: *a}\n"
+    )
+    found = [use.params for use in load_spec(path).generators]
+    assert found == [{"side": 3, "batch": 2}, {"side": 3, "batch": 4}, {"side": 1, "batch": 2}]
+
+
 def test_set_reaches_list_entries_by_name_and_by_index() -> None:
     data = {"generators": [{"use": "gan", "name": "a"}, {"use": "gan", "name": "b", "params": {"batch": 1}}]}
     assert override(data, "generators.b.params.batch=16")["generators"][1]["params"] == {"batch": 16}
@@ -72,7 +102,9 @@ def test_set_reaches_list_entries_by_name_and_by_index() -> None:
     assert data["generators"][1]["params"] == {"batch": 1}
 
 
-@pytest.mark.parametrize("change", ["draws", "=3", "generators.zzz.params=1", "name.first=1", "seed=[1"])
+@pytest.mark.parametrize(
+    "change", ["draws", "=3", "generators.zzz.params=1", "name.first=1", "seed=[1", "generators={a: 1, a: 2}"]
+)
 def test_a_bad_set_names_itself(change: str) -> None:
     with pytest.raises(SpecError, match="--set"):
         override(MINIMAL | {"seed": 1}, change)
