@@ -8,14 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
-from audit.stats.intervals import FloatArray, cluster_share, residuals
+from audit.stats.intervals import ASSUMED_CORRELATION, FloatArray, cluster_share, residuals, shrunk_design_effect
 
 __all__ = ["Difference", "Parts", "difference"]
 
 Parts = Mapping[str, tuple[float, float]]
 """Pair id -> (total, n) of one independent unit; units of two sides with equal ids belong together."""
+
+TINY = 1e-12
+SCORE = (
+    "score interval of the discordance at the effective n of the clusters; "
+    f"where few images differ, a correlation of {ASSUMED_CORRELATION:g} within clusters is assumed"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,6 @@ class _Spread:
     """Variance of a difference, from the residuals of the units of both sides."""
 
     variance: float
-    correlation: float
     df: float
 
 
@@ -48,9 +53,14 @@ def difference(new: Parts, base: Parts, *, confidence: float = 0.95, share: bool
 
     Every unit moves the difference by its residual in ``new`` less its residual in ``base``; the sum of their squares
     is the linearised variance. With all units in both sides this is the paired t interval on pairs - 1 degrees of
-    freedom; with none it is Welch's; between the two the degrees of freedom are Satterthwaite's. Shares get the
-    interval recovered from their own Wilson intervals and the correlation of the sides (Newcombe 1998, method 10; Zou &
-    Donner 2008), which stays within -1 .. 1 and is wider than a point where all images agree.
+    freedom; with none it is Welch's; between the two the degrees of freedom are Satterthwaite's.
+
+    Shares that have units in common get Tango's (1998) score interval, at the effective n of the clusters: it rests on
+    how many images tell the sides apart, and where none does it reaches as far as that of a share of 0. As for one
+    share, few such images say little of the clustering, so its design effect is shrunk towards that of a correlation of
+    .1. Where some units are on one side only, their images count as told apart as often as independent ones. Shares with
+    no unit in common get the interval recovered from their own Wilson intervals (Newcombe 1998, method 10). Both stay
+    within -1 .. 1 and never shrink to a point.
 
     Args:
         new, base: (total, n) by pair id.
@@ -71,9 +81,12 @@ def difference(new: Parts, base: Parts, *, confidence: float = 0.95, share: bool
     if len(new) < 2 or len(base) < 2:
         return Difference(estimate, None, None, matched, alone, f"difference; one unit on a side, so no interval; {how}")
     spread = _spread(new, base)
-    if share:
-        low, high = _recovered(first, second, spread.correlation, confidence)
+    if share and not matched:
+        low, high = _recovered(first, second, confidence)
         return Difference(estimate, low, high, matched, alone, f"difference of shares, intervals recovered; {how}")
+    if share:
+        low, high, kind = _scored(new, base, spread.variance, confidence)
+        return Difference(estimate, low, high, matched, alone, f"difference of shares, {kind}; {how}")
     half = float(stats.t.ppf((1 + confidence) / 2, spread.df)) * math.sqrt(spread.variance)
     kind = "Welch's t interval" if not matched else "paired t interval" if not alone else "t interval"
     method = f"difference of means, linearised variance, {kind}; {how}"
@@ -92,28 +105,84 @@ def _spread(new: Parts, base: Parts) -> _Spread:
     variance = float(sum(variances))
     spread = sum(v * v / max(len(s) - 1, 1) for v, s in zip(variances, strata, strict=True) if s)
     most = len(first) + len(second) - 2
-    shared = sum(first[pair] * second[pair] for pair in first if pair in second)
-    scale = math.sqrt(sum(v * v for v in first.values()) * sum(v * v for v in second.values()))
     return _Spread(
         variance=variance,
-        correlation=max(-1.0, min(1.0, shared / scale)) if scale > 0 else 0.0,
         df=variance * variance / spread if spread > 0 else most,
     )
 
 
 def _recovered(
-    first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatArray], correlation: float, confidence: float
+    first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatArray], confidence: float
 ) -> tuple[float, float]:
-    """Limits of a difference of shares from the limits of both (MOVER)."""
+    """Limits of a difference of independent shares from the limits of both."""
     one, two = cluster_share(*first, confidence=confidence), cluster_share(*second, confidence=confidence)
     assert one.interval is not None
     assert two.interval is not None
-    down1, up1 = one.value - one.interval[0], one.interval[1] - one.value
-    down2, up2 = two.value - two.interval[0], two.interval[1] - two.value
-    below = math.sqrt(max(0.0, down1**2 + up2**2 - 2 * correlation * down1 * up2))
-    above = math.sqrt(max(0.0, up1**2 + down2**2 - 2 * correlation * up1 * down2))
     middle = one.value - two.value
+    below = math.hypot(one.value - one.interval[0], two.interval[1] - two.value)
+    above = math.hypot(one.interval[1] - one.value, two.value - two.interval[0])
     return middle - below, middle + above
+
+
+def _scored(new: Parts, base: Parts, variance: float, confidence: float) -> tuple[float, float, str]:
+    """Score limits of a difference of shares that have units in common, and what they are in words.
+
+    The design effect compares the linearised variance with that of as many pairs of images, each told apart on its own.
+    """
+    first, second = _arrays(new), _arrays(base)
+    sizes = np.concatenate([first[1], second[1]])
+    pairs = 2 * first[1].sum() * second[1].sum() / sizes.sum()
+    apart = float(first[0].sum() / first[1].sum() - second[0].sum() / second[1].sum())
+    unlike = _discordance(new, base)
+    events = float(pairs * (unlike - apart * apart))
+    single = bool(np.all(sizes <= 1))
+    clusters = min(len(new), len(base))
+    tail = (1 + confidence) / 2
+    quantile = float(stats.norm.ppf(tail) if single else stats.t.ppf(tail, clusters - 1))
+    if single and new.keys() == base.keys():
+        effect, kind = 1.0, "Tango's score interval"
+    else:
+        kind = SCORE
+        estimated = variance * pairs * pairs / events if events > TINY else 1.0
+        effect = shrunk_design_effect(estimated, sizes, events=max(events, 0.0), quantile=quantile)
+    squared = quantile * quantile * effect / pairs
+    more, less = max(unlike + apart, 0.0) / 2, max(unlike - apart, 0.0) / 2
+    return _lowest(more, less, squared), -_lowest(less, more, squared), kind
+
+
+def _discordance(new: Parts, base: Parts) -> float:
+    """Share of pairs of images, one of each side, that tell the sides apart, as far as the sums of the units show it.
+
+    Images of a unit that differ both ways cancel; the design effect makes up for it, as variance is measured.
+    """
+    both = [(*new[pair], *base[pair]) for pair in new if pair in base]
+    weights = np.array([2 * n * m / (n + m) for _, n, _, m in both])
+    differing = float(weights @ np.array([abs(hits / n - others / m) for hits, n, others, m in both]))
+    first, second = _arrays(new), _arrays(base)
+    n, m = float(first[1].sum()), float(second[1].sum())
+    share, other = float(first[0].sum()) / n, float(second[0].sum()) / m
+    paired = min(1.0, float(weights.sum()) * (n + m) / (2 * n * m))
+    independent = share * (1 - other) + other * (1 - share)
+    return max(abs(share - other), paired * differing / float(weights.sum()) + (1 - paired) * independent)
+
+
+def _lowest(more: float, less: float, squared: float) -> float:
+    """Low limit of more - less, the shares of pairs in which only the one, or only the other side has a success.
+
+    The lowest difference at which the observed one is no further than the quantile, with the shares fitted to that
+    difference (Tango 1998). ``squared`` is quantile^2 / n. The high limit is minus the low one of less - more.
+    """
+    apart = more - less
+
+    def beyond(difference: float) -> float:
+        linear = (2 - apart) * difference - more - less
+        constant = -less * difference * (1 - difference)
+        fitted = (math.sqrt(max(0.0, linear * linear - 8 * constant)) - linear) / 4
+        spread = max(0.0, 2 * fitted + difference * (1 - difference))
+        return apart - difference - math.sqrt(squared * spread)
+
+    # The observed difference itself is a root where no pair differs, so the search ends just below it.
+    return -1.0 if apart <= TINY - 1 else float(optimize.brentq(beyond, -1.0, apart - TINY))
 
 
 def _arrays(parts: Parts) -> tuple[FloatArray, FloatArray]:

@@ -85,8 +85,10 @@ def test_arms_of_pairs_are_shuffled_within_their_pair() -> None:
 def test_the_gap_of_two_groups_is_their_difference(share: bool) -> None:
     rng = np.random.default_rng(7)
     totals, sizes = rng.binomial(6, [0.8, 0.3], (25, 2)).astype(float), np.full((25, 2), 6.0)
+    if share:  # groups of their own units; pairs of shares have a score interval instead
+        totals, sizes = (np.vstack([rows * [1, 0], rows * [0, 1]]) for rows in (totals, sizes))
     found = gap(totals, sizes, share=share)
-    sides = [{str(u): (float(totals[u, k]), 6.0) for u in range(25)} for k in (0, 1)]
+    sides = [{str(u): (float(totals[u, k]), 6.0) for u in range(len(sizes)) if sizes[u, k]} for k in (0, 1)]
     moved = difference(*sides, share=share)
     assert found.value == pytest.approx(moved.estimate)
     assert found.interval == pytest.approx((moved.low, moved.high))
