@@ -10,8 +10,7 @@
     ├── OutOfMemory            (caught) the device cannot hold this batch; the stage tries a smaller one
     ├── GenerationError            4   a generator broke its promise (wrong count of images, pixels of another type)
     ├── ScoringError               4   a scorer broke its promise
-    ├── StoreError                 4   the run folder is damaged or of another format
-    └── ProtocolMismatch           4   two numbers of different recipes were about to be compared
+    └── StoreError                 4   the run folder is damaged or of another format
 
 A message says what was found, what was expected and what to do. Library exceptions are translated where an adapter
 meets the library, with ``raise ... from error``.
@@ -23,7 +22,6 @@ __all__ = [
     "InputError",
     "OutOfMemory",
     "PluginError",
-    "ProtocolMismatch",
     "ScoringError",
     "SpecError",
     "StoreError",
@@ -83,11 +81,5 @@ class ScoringError(AuditError):
 
 class StoreError(AuditError):
     """The run folder is damaged, incomplete or of another format."""
-
-    exit_code = 4
-
-
-class ProtocolMismatch(AuditError):
-    """Two numbers that were made by different recipes were about to be compared."""
 
     exit_code = 4

@@ -336,6 +336,6 @@ class RunManifest(Record):
     """Outcome -> draws."""
     costs: tuple[Cost, ...] = ()
     notes: tuple[str, ...] = ()
-    """What a reader must know: batches halved, packs unpinned, sessions resumed."""
+    """What a reader must know of how it went, such as batches that had to be halved."""
     started: str
     finished: str = ""

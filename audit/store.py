@@ -72,7 +72,7 @@ class RunStore(RunFiles):
         """Store encoded bytes under their digest, and give it back."""
         digest = bytes_digest(data)
         name = self._image_name(digest, codec)
-        if not self.has(name):
+        if not self.has(name) or self._fs.size(self._at(name)) != len(data):  # a power cut may leave an empty file
             self._write(name, data)
         return digest
 
