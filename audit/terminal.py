@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from audit.records import Verdict
 
@@ -45,8 +46,9 @@ class Bars(AbstractContextManager["Bars"]):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bars.stop()
 
-    def begin(self, label: str, total: int) -> Callable[[int], None]:
-        """A bar for work of ``total`` items; call the result with the number of items just done."""
+    def begin(self, label: str, total: int | None) -> Callable[[int], None]:
+        """A bar for work of ``total`` items, None where nobody knows yet; call the result with the number just done."""
+        of = "" if total is None else f" of {total}"
         task = self._bars.add_task(label, total=total, speed="")
         started = said = time.monotonic()
         done = 0
@@ -57,9 +59,9 @@ class Bars(AbstractContextManager["Bars"]):
             now = time.monotonic()
             speed = f"{done / (now - started):.1f}/s" if now > started else ""
             self._bars.update(task, completed=done, speed=speed)
-            if self._lines and total and (now - said >= LINE_SECONDS or (count and done == total)):
+            if self._lines and total != 0 and (now - said >= LINE_SECONDS or (count and done == total)):
                 said = now
-                sys.stderr.write(f"{label}: {done} of {total} ({speed})\n")
+                sys.stderr.write(f"{label}: {done}{of} ({speed})\n")
                 sys.stderr.flush()
 
         return tick
@@ -81,7 +83,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:
-        drawn.add_row(*[cell.replace("[", r"\[") for cell in row])
+        drawn.add_row(*[Text(cell) for cell in row])  # a plain string would be read as markup
     _stdout().print(drawn)
 
 
@@ -93,7 +95,7 @@ def verdict_table(verdicts: Sequence[Verdict]) -> None:
     for verdict in verdicts:
         why = verdict.reason + (f". What would decide it: {verdict.decides}" if verdict.decides else "")
         style = STYLES[verdict.outcome]
-        drawn.add_row(f"[{style}]{verdict.outcome}[/{style}]", verdict.gate.replace("[", r"\["), why.replace("[", r"\["))
+        drawn.add_row(Text(verdict.outcome, style=style), Text(verdict.gate), Text(why))
     _stdout().print(drawn)
 
 
