@@ -127,12 +127,13 @@ class LocalEngine:
 
     @staticmethod
     def _get(ready: "queue.Queue[R | _End]", thread: threading.Thread) -> "R | _End":
+        """The next item or the end; a thread that died without an end must not look like one that finished."""
         while True:
             try:
                 return ready.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 if not thread.is_alive() and ready.empty():
-                    return _End(None)
+                    raise Cancelled("the run was stopped before its stream ended") from None
 
     def close(self) -> None:
         """Stop all threads: what is being written is finished, what waits is dropped."""

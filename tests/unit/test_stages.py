@@ -344,22 +344,6 @@ def test_a_reader_that_stops_ends_the_thread_beside() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "imgaudit-beside"]
 
 
-def test_a_device_is_held_by_one_piece_of_work_at_a_time() -> None:
-    engine = LocalEngine()
-    inside: list[int] = []
-    most: list[int] = []
-
-    def work(_: int) -> None:
-        with engine.device("cpu"):
-            inside.append(1)
-            most.append(len(inside))
-            inside.pop()
-
-    list(engine.map(work, range(50)))
-    engine.close()
-    assert max(most) == 1
-
-
 def test_components_without_parameters_check_nothing() -> None:
     assert Component().check() is None
     assert Component().packs() == ()
