@@ -225,5 +225,9 @@ def _wanted(
     if not asked:
         kinds = ", ".join(kind.__name__ for kind in accepted)
         raise SpecError(f"generators.{name}: it draws {kinds} conditions, and no suite under `probes` has any")
-    different = {probe.id: probe for probe in asked}
-    return tuple(Wanted(probe, probe.draws or spec.draws_per_probe) for probe in different.values())
+    different: dict[str, Wanted] = {}
+    for probe in asked:  # one that two entries ask for is drawn as often as the more demanding of them wants
+        wanted = Wanted(probe, probe.draws or spec.draws_per_probe)
+        if probe.id not in different or wanted.draws > different[probe.id].draws:
+            different[probe.id] = wanted
+    return tuple(different.values())

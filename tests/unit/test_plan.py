@@ -58,6 +58,16 @@ def test_all_generators_and_the_arms_of_a_pair_share_their_seeds() -> None:
     assert all(len(found) == 1 for found in paired.values())
 
 
+@pytest.mark.parametrize("counts", [(3, 6), (6, 3), (3, None), (None, 3)])
+def test_a_probe_that_two_entries_ask_for_is_drawn_as_often_as_either_wants(counts: tuple[int | None, ...]) -> None:
+    entries = [
+        {"use": "latents", "name": name, "params": {} if count is None else {"count": count}}
+        for name, count in zip("ab", counts, strict=True)
+    ]
+    (wanted,) = plan(probes=entries, draws_per_probe=5).generators[0].wanted
+    assert wanted.draws == max(count or 5 for count in counts)
+
+
 def test_chunks_hold_every_draw_once_in_whole_blocks() -> None:
     generator = plan(draws_per_probe=7).generators[0]
     chunks = list(generator.chunks())
