@@ -235,6 +235,21 @@ def test_coverage_where_few_images_differ(
     assert _coverage(shape, share, flips, rho, repeats=250) > 0.91
 
 
+@pytest.mark.parametrize("m", [1, 8])
+@pytest.mark.parametrize("share", [0.5, 0.1])
+def test_coverage_where_some_units_are_on_one_side_only(m: int, share: float) -> None:
+    rng = np.random.default_rng(6)
+    rho, covered = (0.1 if m > 1 else 0.0), 0
+    for _ in range(250):
+        base = rng.binomial(m, _rates(rng, share, rho, 60))
+        flipped = rng.binomial(m - base, 0.04 * share) - rng.binomial(base, 0.04 * (1 - share))
+        new, other = base + flipped, rng.binomial(m, _rates(rng, share, rho, 10))
+        alone = {f"alone{i}": (float(total), float(m)) for i, total in enumerate(other)}
+        low, high = _share_limits(_units(new, m), _units(base[:50], m) | alone)
+        covered += low <= 0 <= high
+    assert covered / 250 > 0.91
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "rho"), [((60, 1), 0.0), ((300, 1), 0.0), ((12, 5), 0.1), ((20, 10), 0.2), ((60, 8), 0.1), ((20, 50), 0.1)]
