@@ -10,7 +10,7 @@ from audit.component import Contribution, Measured
 from audit.metrics.sample import Cell, Mask, Sample, Scores, contributions, why_missing
 from audit.panels import Intervals, Panel, Span
 from audit.records import Finding, Interval
-from audit.stats.intervals import Estimate, cluster_mean, cluster_share
+from audit.stats.intervals import ASSUMED_CORRELATION, Estimate, cluster_mean, cluster_share
 
 __all__ = ["ONE_PROBE", "Quantity", "average", "family", "intervals", "panelled", "sentences"]
 
@@ -33,6 +33,8 @@ class Quantity:
     better: Literal["higher", "lower", "none"] = "none"
     source: str = ""
     note: str = ""
+    correlation: float = ASSUMED_CORRELATION
+    """Of the images of a prompt, assumed while a share has few events."""
     min_n: int = 1
     """Fewer draws than this: no estimate."""
     label: str = ""
@@ -46,11 +48,13 @@ class Quantity:
         return dict(cell.where) | {key: value for key, value in own.items() if value}
 
 
-def _estimate(parts: Sequence[Contribution], *, share: bool, confidence: float) -> Estimate | None:
+def _estimate(parts: Sequence[Contribution], quantity: Quantity) -> Estimate | None:
     if not parts:
         return None
     totals, sizes = np.array([part.total for part in parts]), np.array([part.n for part in parts])
-    return (cluster_share if share else cluster_mean)(totals, sizes, confidence=confidence)
+    if quantity.unit == "share":
+        return cluster_share(totals, sizes, confidence=quantity.confidence, correlation=quantity.correlation)
+    return cluster_mean(totals, sizes, confidence=quantity.confidence)
 
 
 def average(quantity: Quantity, sample: Sample, scores: Scores, cell: Cell) -> Measured:
@@ -60,7 +64,7 @@ def average(quantity: Quantity, sample: Sample, scores: Scores, cell: Cell) -> M
     units, share = sample.units(present), quantity.unit == "share"
     enough = n >= max(quantity.min_n, 1)
     parts = contributions(scores.value[present], units) if enough else ()
-    found = _estimate(parts, share=share, confidence=quantity.confidence)
+    found = _estimate(parts, quantity)
     too_few = "" if enough else f"No estimate: {n} draws with a value, at least {max(quantity.min_n, 1)} needed."
     why = why_missing(scores.reason[missing])
     finding = Finding(
@@ -89,7 +93,7 @@ def average(quantity: Quantity, sample: Sample, scores: Scores, cell: Cell) -> M
 def family(quantity: Quantity, sample: Sample, scores: Scores, cells: Sequence[Cell]) -> list[Measured]:
     """The findings of one quantity over cells; the first, that of all draws, has a chart of them."""
     found = [(cell, average(quantity, sample, scores, cell)) for cell in cells]
-    summary = f"{quantity.title}, for all draws and by cell, with {quantity.confidence:.0%} intervals."
+    summary = f"{quantity.title}, for all draws and by cell, with {100 * quantity.confidence:g} % intervals."
     panel = intervals(quantity.title, summary, found) if len(found) > 1 else None
     return [panelled(found[0][1], panel), *(one for _, one in found[1:])]
 

@@ -122,7 +122,7 @@ def beside(finding: Finding, floor: Measured | None) -> Intervals | None:
     if len(rows) < 2:
         return None
     summary = (
-        f"{rows[0].estimate:.4g} from {finding.baseline}; {rows[1].estimate:.4g} between two halves of its own images."
+        f"{rows[0].estimate:.3g} from {finding.baseline}; {rows[1].estimate:.3g} between two halves of its own images."
     )
     return Intervals(title=f"{finding.title}, and its noise floor", summary=summary, rows=tuple(rows), unit=finding.unit)
 

@@ -91,7 +91,7 @@ class Levels:
         for first, second in combinations(range(len(self.cells)), 2):
             one, other = self.cells[first], self.cells[second]
             where = dict(one.where) | {"against": other.level}
-            title = f"{self.quantity.title}: {one.level} minus {other.level}"
+            title = f"Difference in {lowered(self.quantity.title)}: {one.level} minus {other.level}"
             finding = self._finding("difference", title, where, [one, other])
             share = self.quantity.unit == "share"
             confidence = self.quantity.confidence

@@ -11,6 +11,7 @@ from audit.metrics.averages import Quantity, family, panelled
 from audit.metrics.sample import Cell, Sample, Scores, chosen_axes, protocol
 from audit.metrics.wording import COUNT, lowered
 from audit.panels import Table
+from audit.stats.intervals import ASSUMED_CORRELATION
 from audit.table import MISSING
 
 __all__ = ["Outcomes"]
@@ -20,6 +21,9 @@ TITLES = {
     "filtered": "Share of draws that a safety filter withheld",
     "failed": "Share of draws that failed",
 }
+
+BY_PROMPT = 1.0
+"""Correlation assumed of refusals and filters while there are few: a prompt may decide them alone, whatever the seed."""
 
 
 class Outcomes(Metric):
@@ -52,7 +56,13 @@ class Outcomes(Metric):
             cells = list(sample.cells(axes))
             for outcome, title in TITLES.items():
                 quantity = Quantity(
-                    f"{name}.{outcome}", title, f"share of draws {outcome}", context.confidence, "share", "lower"
+                    f"{name}.{outcome}",
+                    title,
+                    f"share of draws {outcome}",
+                    context.confidence,
+                    unit="share",
+                    better="lower",
+                    correlation=ASSUMED_CORRELATION if outcome == "failed" else BY_PROMPT,
                 )
                 yield from _family(quantity, sample, _came_of(sample, outcome), cells)
             for column in self.columns:

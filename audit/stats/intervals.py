@@ -109,7 +109,9 @@ def cluster_mean(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0
     return Estimate(value, (value - half, value + half), clusters, float(clusters) if single else None, method)
 
 
-def cluster_share(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0.95) -> Estimate:
+def cluster_share(
+    totals: FloatArray, sizes: FloatArray, *, confidence: float = 0.95, correlation: float = ASSUMED_CORRELATION
+) -> Estimate:
     """Share of images that come in clusters, with an interval that stays within 0 .. 1 and never shrinks to a point.
 
     Wilson's interval at the effective sample size n / design effect, with the t quantile of clusters - 1 degrees of
@@ -120,13 +122,14 @@ def cluster_share(totals: FloatArray, sizes: FloatArray, *, confidence: float = 
 
     Nominal 95 % covers at least .93 for shares of .02, .1 and .5, 10 to 60 clusters of 5 to 50 images and correlations
     of 0 to .2; but .91 for a share of .02 in 60 clusters of 50 images that correlate with .2. Where the cluster alone
-    decides (a correlation near 1, as of a prompt that is always refused), rare events are missed too often: .65 for a
-    share of .05 in 20 clusters of 10 or 50.
+    decides (a prompt that is always refused), say so with ``correlation=1``: rare events are missed too often else, .65
+    for a share of .05 in 20 clusters of 10 or 50.
 
     Args:
         totals: (g,) successes of each cluster.
         sizes: (g,) images of each cluster; clusters without images are left out.
         confidence: 0 .. 1.
+        correlation: of the images of a cluster, 0 .. 1, assumed while events are few.
 
     >>> found = cluster_share(np.zeros(12), np.full(12, 5.0))
     >>> found.interval[0], round(found.interval[1], 3)
@@ -144,19 +147,22 @@ def cluster_share(totals: FloatArray, sizes: FloatArray, *, confidence: float = 
         return Estimate(share, None, clusters, 1.0, "share; one cluster, so no interval")
     spread, quantile = share * (1 - share), _t(confidence, clusters)
     estimated = float((residuals(totals, sizes) ** 2).sum()) * n / spread if spread else 1.0
-    effective = n / shrunk_design_effect(estimated, sizes, events=min(share, 1 - share) * n, quantile=quantile)
+    events = min(share, 1 - share) * n
+    effective = n / shrunk_design_effect(estimated, sizes, events=events, quantile=quantile, correlation=correlation)
     interval = wilson(share * effective, effective, quantile=quantile)
     method = (
         "share; Wilson interval at the effective n of the clusters, t quantile; "
-        f"where events are few, a correlation of {ASSUMED_CORRELATION:g} within clusters is assumed"
+        f"where events are few, a correlation of {correlation:g} within clusters is assumed"
     )
     return Estimate(share, interval, clusters, effective, method)
 
 
-def shrunk_design_effect(estimated: float, sizes: FloatArray, *, events: float, quantile: float) -> float:
+def shrunk_design_effect(
+    estimated: float, sizes: FloatArray, *, events: float, quantile: float, correlation: float = ASSUMED_CORRELATION
+) -> float:
     """Design effect that rests on an assumed correlation while events are few, and on the estimate once they are many.
 
-        max(e, (k d + events e) / (k + events)),  e = max(1, estimated),  d = 1 + (m - 1) .1,  m = sum(sizes^2) / n
+        max(e, (k d + events e) / (k + events)),  e = max(1, estimated),  d = 1 + (m - 1) r,  m = sum(sizes^2) / n
 
     It is never below the estimate. The weight k is worth 10 events, or quantile^2 (d - 1) / 2 where that is more: the
     least with which another event in a cluster of its own never lowers the upper limit of Wilson's interval.
@@ -166,9 +172,10 @@ def shrunk_design_effect(estimated: float, sizes: FloatArray, *, events: float, 
         sizes: (g,) images of each cluster.
         events: how many observations speak of the correlation, 0 or more.
         quantile: normal or t quantile of the interval to be made.
+        correlation: the assumed one, r.
 
     Returns:
-        At least 1; 1 + (m - 1) .1 without events (Kish 1965).
+        At least 1; 1 + (m - 1) r without events (Kish 1965).
 
     >>> round(shrunk_design_effect(1.0, np.full(12, 5.0), events=0, quantile=2.2), 9)
     1.4
@@ -176,7 +183,7 @@ def shrunk_design_effect(estimated: float, sizes: FloatArray, *, events: float, 
     1.1
     """
     found = max(1.0, estimated)
-    expected = 1 + (float((sizes * sizes).sum() / sizes.sum()) - 1) * ASSUMED_CORRELATION
+    expected = 1 + (float((sizes * sizes).sum() / sizes.sum()) - 1) * correlation
     weight = max(EVENTS_ASSUMED, quantile * quantile * (expected - 1) / 2)
     return max(found, (weight * expected + events * found) / (weight + events))
 

@@ -7,7 +7,7 @@ from metric_tables import COSINE, COUNT, FACE, TRUNCATED, World, latent, prompt,
 from audit.errors import SpecError
 from audit.metrics.alignment import Alignment
 from audit.metrics.outcomes import Outcomes
-from audit.stats.intervals import cluster_mean, wilson
+from audit.stats.intervals import cluster_mean, cluster_share
 
 CLIP = {"cosine": "clip.cosine", "truncated": "clip.truncated"}
 
@@ -113,7 +113,9 @@ def test_nothing_refused_is_not_certainty() -> None:
     found = sound(Outcomes().measure("outcomes", _outcomes().context()))
     none = found["outcomes.filtered[model]"].finding
     assert none.estimate == 0
-    assert (none.interval.low, none.interval.high) == pytest.approx(wilson(0, 20))
+    assert none.interval.low == 0
+    clusters = cluster_share(np.zeros(20), np.full(20, 6.0), correlation=1.0).interval  # a prompt may decide alone
+    assert none.interval.high == pytest.approx(clusters[1])
 
 
 @pytest.mark.parametrize("column", ["attributes.perceived_gender", "faces.count"])
