@@ -1,27 +1,30 @@
-"""Findings in the order of the page: by metric, by quantity, as cards; many cells of one quantity as one table."""
+"""Findings in the order of the page: a table for each metric, cards for the findings that matter, the others folded."""
 
-import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from audit.digest import digest, short
-from audit.panels import Intervals, Span
+from audit.panels import Intervals, Panel
 from audit.records import Finding, Verdict
 from reports.pictures import Figure, Sheets, Sketchbook
 from reports.strips import Strip, finding_strip
 from reports.thumbnails import Page
+from reports.together import cell_label, chart_of, common_title, nothing_came, shared_axes
 from reports.verdicts import ORDER
 from reports.wording import clean, clip, count, listed, quantity
 
-__all__ = ["Card", "Family", "Quantity", "cell_label", "common_title", "families", "shared_axes", "targets"]
+__all__ = ["Card", "Cell", "Family", "Quantity", "families", "targets"]
 
 MOST_CARDS = 6
-"""Findings of one quantity that get a card of their own; more than these are laid out as one table."""
+"""Findings of one quantity that get a card of their own; of more than these, only those that matter most."""
 
 MOST_CARDS_IN_ALL = 80
+MOST_OPEN = 6
+"""Cards of judged findings that stand open; the others open on demand."""
+
 MOST_TABLED = 300
-AT_EACH_END = 12
-"""Of very many estimates, those that are charted at either end."""
+MOST_ROWS_OPEN = 30
+"""Rows of a table that stands open."""
 
 MOST_FACTS = 4
 
@@ -32,11 +35,15 @@ class Card:
 
     finding: Finding
     anchor: str
+    label: str
+    """What singles it out in its quantity; the title of a quantity's only finding."""
     verdicts: tuple[Verdict, ...]
     strip: Strip | None
     figures: tuple[Figure, ...]
     tables: tuple[Sheets, ...]
     galleries: tuple[Page, ...]
+    opened: bool = False
+    """It is judged and stands open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +68,14 @@ class Quantity:
     title: str
     size: int
     cards: tuple[Card, ...]
-    cells: tuple[Cell, ...] = ()
-    """Rows of the table; none where every finding has a card."""
+    cells: tuple[Cell, ...]
+    """Rows of the table."""
     figure: Figure | None = None
     left_out: str = ""
-    outcome: str = ""
-    """Worst outcome among the gates on these findings; empty where none judged them."""
+    zero: str = ""
+    """``0 of 96`` where it is a share of something unwanted that never happened; else empty."""
     shared: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Method, protocol, source and note of all rows of the table: the distinct ones, which are few."""
+    """Method, protocol, source and note of findings without a card: the distinct ones, which are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +88,38 @@ class Family:
 
     @property
     def size(self) -> int:
+        """Findings in all."""
         return sum(quantity.size for quantity in self.quantities)
 
+    @property
+    def tabled(self) -> tuple[Quantity, ...]:
+        """What the table holds."""
+        return tuple(quantity for quantity in self.quantities if not quantity.zero)
 
-def _anchors(findings: Iterable[Finding]) -> dict[str, str]:
-    """Key of each finding -> an id that is the same in every report of the run, whatever the key contains."""
-    return {finding.key: f"finding-{short(digest(finding.key), 12)}" for finding in findings}
+    @property
+    def zeros(self) -> tuple[Quantity, ...]:
+        """What never happened, and is told in one line."""
+        return tuple(quantity for quantity in self.quantities if quantity.zero)
+
+    @property
+    def long(self) -> bool:
+        """Whether its table opens on demand only."""
+        return sum(len(quantity.cells) for quantity in self.tabled) > MOST_ROWS_OPEN
+
+    @property
+    def lead(self) -> Quantity | None:
+        """The quantity whose chart stands open."""
+        return next((quantity for quantity in self.tabled if quantity.figure), None)
+
+    @property
+    def opened(self) -> tuple[Card, ...]:
+        """Cards that stand open."""
+        return tuple(card for quantity in self.quantities for card in quantity.cards if card.opened)
+
+    @property
+    def folded(self) -> int:
+        """Cards that open on demand."""
+        return sum(not card.opened for quantity in self.quantities for card in quantity.cards)
 
 
 def targets(shown: Iterable[Family], findings: Iterable[Finding]) -> dict[str, str]:
@@ -99,15 +132,9 @@ def targets(shown: Iterable[Family], findings: Iterable[Finding]) -> dict[str, s
     return {finding.key: places.get(finding.key, places[finding.metric]) for finding in findings}
 
 
-def _where_words(finding: Finding, leave_out: frozenset[str] = frozenset()) -> str:
-    """What singles a finding out among those of its metric: ``occupation nurse, label woman``."""
-    parts = [f"{name} {level}" for name, level in sorted(finding.where.items()) if name not in leave_out]
-    return ", ".join(clip(clean(part), 80) for part in parts)
-
-
 def families(findings: Sequence[Finding], verdicts: Sequence[Verdict], sketchbook: Sketchbook) -> tuple[Family, ...]:
     """All findings in the order in which their metrics were measured."""
-    layout = _Layout(findings, verdicts, sketchbook)
+    layout = _Layout(verdicts, sketchbook)
     named: dict[str, dict[str, list[Finding]]] = {}
     for finding in findings:
         name = finding.metric.partition(".")[0]
@@ -123,41 +150,43 @@ def families(findings: Sequence[Finding], verdicts: Sequence[Verdict], sketchboo
 
 
 class _Layout:
-    """Decides which findings get a card; counts them over the whole file."""
+    """Decides which findings get a card, and which of them stand open; counts over the whole file."""
 
-    def __init__(self, findings: Sequence[Finding], verdicts: Sequence[Verdict], sketchbook: Sketchbook) -> None:
-        self._anchors = _anchors(findings)
+    def __init__(self, verdicts: Sequence[Verdict], sketchbook: Sketchbook) -> None:
         self._sketchbook = sketchbook
         self._cards = 0
+        self._opened = 0
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
         for verdict in verdicts:
             self._verdicts[verdict.finding] = (*self._verdicts.get(verdict.finding, ()), verdict)
 
     def quantity(self, slug: str, group: list[Finding]) -> Quantity:
-        """Cards for a few findings; for many a table of all, one chart, and cards for those that matter most."""
-        metric, title = group[0].metric, common_title(group)
-        outcome = self._worst(group)
-        if len(group) <= MOST_CARDS and self._cards + len(group) <= MOST_CARDS_IN_ALL:
-            panel = _chart_of(group) if len(group) > 1 else None
-            figure = self._sketchbook.figure(panel) if panel and len(panel.rows) > 1 else None
-            cards = tuple(map(self._card, group))
-            return Quantity(metric, slug, title, len(group), cards, figure=figure, outcome=outcome)
-        room = min(MOST_CARDS, MOST_CARDS_IN_ALL - self._cards)
-        chosen = {finding.key for finding in sorted(group, key=self._rank)[:room] if self._rank(finding) < 2}
-        cards = tuple(self._card(finding) for finding in group if finding.key in chosen)
-        panel = _chart_of(group)
+        """Rows for all findings, one chart of several, and cards for those that matter most."""
+        judged = any(finding.key in self._verdicts for finding in group)
+        zero = "" if judged or not nothing_came(group) else _none_of(group)
+        chosen = set() if zero else self._chosen(group)
+        panel = chart_of(group) if len(group) > 1 and not zero else None
+        drawn = panel if panel and (len(panel.rows) > 1 or len(chosen) < len(group)) else None
+        cards = tuple(self._card(finding, group, drawn) for finding in group if finding.key in chosen)
         return Quantity(
-            metric,
-            slug,
-            title,
-            len(group),
-            cards,
-            self._cells(group, chosen),
-            self._sketchbook.figure(panel) if panel else None,
-            _left_out(group, len(cards)),
-            outcome,
-            _common_facts(group),
+            metric=group[0].metric,
+            slug=slug,
+            title=common_title(group),
+            size=len(group),
+            cards=cards,
+            cells=self._cells(group, chosen),
+            figure=self._sketchbook.figure(drawn) if drawn else None,
+            left_out="" if zero else _left_out(group, len(cards)),
+            zero=zero,
+            shared=_common_facts([finding for finding in group if finding.key not in chosen]),
         )
+
+    def _chosen(self, group: list[Finding]) -> set[str]:
+        """Keys of the findings that get a card."""
+        room = min(MOST_CARDS, MOST_CARDS_IN_ALL - self._cards)
+        if len(group) <= room:
+            return {finding.key for finding in group}
+        return {finding.key for finding in sorted(group, key=self._rank)[:room] if self._rank(finding) < 2}
 
     def _rank(self, finding: Finding) -> int:
         """Judged findings first, then those over all cells; single cells only stand in the table."""
@@ -165,17 +194,22 @@ class _Layout:
             return 0
         return 2 if finding.where else 1
 
-    def _card(self, finding: Finding) -> Card:
+    def _card(self, finding: Finding, group: list[Finding], beside: Intervals | None) -> Card:
         self._cards += 1
-        book = self._sketchbook
+        verdicts = self._verdicts.get(finding.key, ())
+        opened = bool(verdicts) and self._opened < MOST_OPEN
+        self._opened += opened
+        book, (panels, band) = self._sketchbook, _own_panels(finding, beside)
         return Card(
             finding,
-            self._anchors[finding.key],
-            self._verdicts.get(finding.key, ()),
-            finding_strip(finding, self._limits(finding)),
-            tuple(book.figures(finding.panels)),
-            tuple(book.tables(finding.panels)),
-            tuple(book.galleries(finding.panels, finding.evidence)),
+            _anchor(finding),
+            cell_label(finding, group, shared_axes(group)) if len(group) > 1 else finding.title,
+            verdicts,
+            finding_strip(finding, self._limits(finding), band),
+            tuple(book.figures(panels)),
+            tuple(book.tables(panels)),
+            tuple(book.galleries(panels, finding.evidence)),
+            opened,
         )
 
     def _limits(self, finding: Finding) -> list[float]:
@@ -186,78 +220,43 @@ class _Layout:
     def _cells(self, group: list[Finding], carded: set[str]) -> tuple[Cell, ...]:
         shared = shared_axes(group)
         return tuple(
-            Cell(f, self._anchors[f.key], f.key in carded, cell_label(f, group, shared), self._worst([f]))
-            for f in group[:MOST_TABLED]
+            Cell(f, _anchor(f), f.key in carded, cell_label(f, group, shared), self._worst(f)) for f in group[:MOST_TABLED]
         )
 
-    def _worst(self, group: list[Finding]) -> str:
-        outcomes = {verdict.outcome for finding in group for verdict in self._verdicts.get(finding.key, ())}
+    def _worst(self, finding: Finding) -> str:
+        outcomes = {verdict.outcome for verdict in self._verdicts.get(finding.key, ())}
         return next((outcome for outcome in ORDER if outcome in outcomes), "")
 
 
-def common_title(group: list[Finding]) -> str:
-    """The title of all, or the words with which all titles begin; else the metric's name."""
-    titles = [finding.title.split() for finding in group]
-    if all(title == titles[0] for title in titles):
-        return group[0].title
-    same = [words[0] for words in itertools.takewhile(lambda words: len(set(words)) == 1, zip(*titles, strict=False))]
-    return " ".join([*same, "…"]) if len(same) > 1 else group[0].metric.replace("_", " ")
+def _anchor(finding: Finding) -> str:
+    """An id that is the same in every report of the run, whatever the key contains."""
+    return f"finding-{short(digest(finding.key), 12)}"
 
 
-def shared_axes(group: list[Finding]) -> frozenset[str]:
-    """Axes on which all findings of the group agree: naming them in every row tells nothing."""
-    first = group[0].where
-    return frozenset(name for name, level in first.items() if all(f.where.get(name) == level for f in group))
+def _own_panels(finding: Finding, beside: Intervals | None) -> tuple[list[Panel], tuple[float, float] | None]:
+    """Panels that show what the table, the strip and the chart of its quantity do not; and a band for the strip."""
+    drawn = {(row.estimate, row.low, row.high) for row in beside.rows} if beside else set()
+    own: list[Panel] = []
+    band = None
+    for panel in finding.panels:
+        rows = panel.rows if isinstance(panel, Intervals) else ()
+        if isinstance(panel, Intervals) and [row.estimate for row in rows] == [finding.estimate]:
+            band = panel.band or band
+        elif not rows or not drawn.issuperset((row.estimate, row.low, row.high) for row in rows):
+            own.append(panel)
+    return own, band
 
 
-def cell_label(finding: Finding, group: list[Finding], shared: frozenset[str]) -> str:
-    """What singles the finding out in its group; the level alone where the group differs in one axis only."""
-    free = [name for name in finding.where if name not in shared]
-    parts = [clip(clean(finding.where[free[0]]), 80) if len(free) == 1 else _where_words(finding, shared)]
-    if len({(f.generator, f.baseline) for f in group}) > 1:
-        parts.insert(0, finding.generator + (f" vs {finding.baseline}" if finding.baseline else ""))
-    return ", ".join(clip(clean(part), 120) for part in parts if part) or "all"
-
-
-def _chart_of(group: list[Finding]) -> Intervals | None:
-    """The estimates of a group on one axis; of very many, those at both ends. None where they have no common unit."""
-    shared = shared_axes(group)
-    spans = [
-        Span(label=cell_label(f, group, shared), estimate=f.estimate, low=f.interval.low, high=f.interval.high, n=f.n)
-        for f in group
-        if f.estimate is not None and f.interval is not None
-    ]
-    if not spans or len({f.unit for f in group}) > 1:
-        return None
-    spans.sort(key=lambda span: span.estimate, reverse=True)
-    shown = spans if len(spans) <= 2 * AT_EACH_END else spans[:AT_EACH_END] + spans[-AT_EACH_END:]
-    expected = {f.expected for f in group}
-    unit = group[0].unit
-    return Intervals(
-        title=f"{_by(group, shared)}: {_how_many(len(shown), len(spans), len(group))}",
-        summary=_extremes(spans, unit),
-        rows=tuple(shown),
-        unit=unit,
-        reference=expected.pop() if len(expected) == 1 else None,
-    )
-
-
-def _by(group: list[Finding], shared: frozenset[str]) -> str:
-    names = sorted({name for finding in group for name in finding.where} - shared)
-    names += ["generator"] if len({(f.generator, f.baseline) for f in group}) > 1 else []
-    return f"By {listed([clip(clean(name), 40) for name in names])}" if names else "Side by side"
-
-
-def _how_many(shown: int, drawable: int, size: int) -> str:
-    if shown < drawable:
-        return f"the {shown // 2} highest and {shown // 2} lowest of {size:,}"
-    return f"all {size:,}" if drawable == size else f"{drawable:,} of {size:,} that have an interval"
-
-
-def _extremes(spans: list[Span], unit: str) -> str:
-    top, low = spans[0], spans[-1]
-    ends = [f"{span.label} with {quantity(span.estimate, unit, span.high - span.low)}" for span in (top, low)]
-    return f"Highest: {ends[0]}. Lowest: {ends[1]}. Bars show the intervals."
+def _none_of(group: list[Finding]) -> str:
+    """``0 of 96, at most 13.8 %``, of the findings that are least restricted."""
+    fewest = min(len(finding.where) for finding in group)
+    least = [finding for finding in group if len(finding.where) == fewest]
+    several = len({finding.generator for finding in group}) > 1
+    told = []
+    for finding in least:
+        most = f", at most {quantity(finding.interval.high, finding.unit)}" if finding.interval else ""
+        told.append(f"0 of {finding.n:,}{f' of {clip(clean(finding.generator), 40)}' if several else ''}{most}")
+    return listed(told)
 
 
 def _common_facts(group: list[Finding]) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -10,21 +10,18 @@ from pydantic import Field
 from audit.component import Audited, Report
 from audit.records import Finding, Verdict
 from reports.groups import families, targets
+from reports.noise import settled
 from reports.pictures import Sketchbook
 from reports.sections import cost_chart, cost_rows, lost, provenance
 from reports.strips import verdict_strip
-from reports.summary import audited_generators, summarise, title_of
+from reports.summary import audited_generators, depicts_people, drawn, summarise, title_of
 from reports.thumbnails import Album
-from reports.verdicts import WORDS, overall, ranked
+from reports.verdicts import WORDS, overall, ranked, restated
 from reports.wording import clean, clip, count, interval, mark, moment, quantity, width
 
 __all__ = ["Html"]
 
 BETTER = {"higher": "higher is better", "lower": "lower is better", "none": "neither high nor low is better in itself"}
-
-
-MOST_OPEN = 32
-"""Cards that show their charts and images at once; on a page of more, each opens them on demand."""
 
 
 class Html(Report):
@@ -50,11 +47,11 @@ class Html(Report):
 
     def render(self, audited: Audited) -> bytes:
         """The whole page, UTF-8."""
+        audited = settled(audited)
         album = Album(audited, self.blur, self.thumbnails)
         book = Sketchbook(album)
         units = {finding.key: finding.unit for finding in audited.findings}
         grouped = families(audited.findings, audited.verdicts, book)
-        cards = sum(len(quantity.cards) for family in grouped for quantity in family.quantities)
         missing, more_missing = lost(audited.findings)
         costs = cost_chart(audited.manifest.costs)
         sources = provenance(audited.manifest)
@@ -65,11 +62,12 @@ class Html(Report):
             "overall": overall(audited.verdicts),
             "verdicts": [(v, verdict_strip(v, units.get(v.finding, ""))) for v in ranked(audited.verdicts)],
             "units": units,
-            "titles": {finding.key: finding.title for finding in audited.findings},
+            "judged": {finding.key: finding for finding in audited.findings},
             "targets": targets(grouped, audited.findings),
             "summary": summarise(audited),
             "families": grouped,
-            "dense": cards > MOST_OPEN,
+            "drawn": drawn(audited),
+            "people": depicts_people(audited),
             "provenance": sources,
             "spec": escape(sources.spec),
             "costs": cost_rows(audited.manifest.costs),
@@ -99,6 +97,7 @@ def _environment() -> Environment:
         mark=mark,
         moment=moment,
         count=count,
+        restated=restated,
     )
     environment.globals.update(words=WORDS, better=BETTER)
     return environment

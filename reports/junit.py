@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 from audit.component import Audited, Report
 from audit.records import Verdict
 from reports.summary import title_of
+from reports.verdicts import restated
 from reports.wording import clean, clip, interval, mark, quantity, width
 
 __all__ = ["JUnit"]
@@ -43,17 +44,20 @@ class JUnit(Report):
         return DECLARATION + ElementTree.tostring(root, encoding="unicode").encode("utf-8") + b"\n"
 
     def _case(self, verdict: Verdict, audited: Audited) -> ElementTree.Element:
-        unit = next((finding.unit for finding in audited.findings if finding.key == verdict.finding), "")
+        finding = next((finding for finding in audited.findings if finding.key == verdict.finding), None)
+        gate, reason = (restated(text, verdict, finding) for text in (verdict.gate, verdict.reason))
+        details = _details(verdict.model_copy(update={"reason": reason}), finding.unit if finding else "")
         group = verdict.finding.partition("[")[0] or "no finding"
         case = ElementTree.Element(
-            "testcase", {"classname": f"imgaudit.{_safe(group, 120)}", "name": _safe(verdict.gate, 300)}
+            "testcase",
+            {"classname": f"imgaudit.{_safe(group, 120)}", "name": _safe(gate, 300)},
         )
         if verdict.outcome != "pass":
             kind = KINDS.get(verdict.outcome, self.inconclusive)
-            attributes = {"message": _safe(verdict.reason, 600)} | ({} if kind == "skipped" else {"type": verdict.outcome})
-            ElementTree.SubElement(case, kind, attributes).text = _details(verdict, unit)
+            attributes = {"message": _safe(reason, 600)} | ({} if kind == "skipped" else {"type": verdict.outcome})
+            ElementTree.SubElement(case, kind, attributes).text = details
         else:
-            ElementTree.SubElement(case, "system-out").text = _details(verdict, unit)
+            ElementTree.SubElement(case, "system-out").text = details
         return case
 
 

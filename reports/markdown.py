@@ -8,13 +8,15 @@ from pydantic import Field
 
 from audit.component import Audited, Report
 from audit.records import Finding, Verdict
-from reports.summary import audited_generators, stands_out, title_of
-from reports.verdicts import WORDS, overall, ranked
+from reports.noise import settled
+from reports.summary import audited_generators, depicts_people, drawn, stands_out, title_of
+from reports.verdicts import WORDS, overall, ranked, restated
 from reports.wording import clean, clip, count, interval, listed, mark, quantity, width
 
 __all__ = ["Markdown", "escape"]
 
 ICONS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "invalid": "⚠️", "none": "▫️"}
+PERCEIVED = "Perceived attributes of depicted, fictitious persons; not identity. "
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 MARKUP = frozenset("\\`*_[]#!|~$")
 BREAK = "\u200b"
@@ -44,6 +46,7 @@ class Markdown(Report):
 
     def render(self, audited: Audited) -> bytes:
         """The whole summary, UTF-8."""
+        audited = settled(audited)
         conclusion = overall(audited.verdicts)
         parts = [
             f"## {ICONS[conclusion.tone]} {conclusion.headline}: {escape(title_of(audited))}",
@@ -54,14 +57,14 @@ class Markdown(Report):
             ),
             self._findings("What stands out", [f for f in audited.findings if not f.baseline and stands_out(f)]),
             _missing(audited),
-            "<sub>Perceived attributes of depicted, fictitious persons; not identity. Evidence for a rule, not proof of "
-            "compliance. The full report is report.html of the run.</sub>",
+            f"<sub>{PERCEIVED if depicts_people(audited) else ''}Evidence for a rule, not proof of compliance. The "
+            "full report is report.html of the run.</sub>",
         ]
         return ("\n\n".join(part for part in parts if part) + "\n").encode("utf-8")
 
     def _verdicts(self, audited: Audited) -> str:
-        units = {finding.key: finding.unit for finding in audited.findings}
-        rows = [_verdict_row(verdict, units.get(verdict.finding, "")) for verdict in ranked(audited.verdicts)]
+        behind = {finding.key: finding for finding in audited.findings}
+        rows = [_verdict_row(verdict, behind.get(verdict.finding)) for verdict in ranked(audited.verdicts)]
         return self._table(("Verdict", "Gate", "Estimate", "Interval", "Limit", "What would decide it"), rows)
 
     def _findings(self, title: str, findings: list[Finding]) -> str:
@@ -89,19 +92,21 @@ class Markdown(Report):
 
 def _what(audited: Audited) -> str:
     names = listed([escape(name, 60) for name in audited_generators(audited.findings)])
-    drawn = sum(audited.manifest.counts.values())
+    draws = drawn(audited)
+    sets = "".join(f" and {n:,} of the reference set {escape(name, 60)}" for name, n in draws.references)
     about = f" of {names}" if names else ""
-    return f"{count(len(audited.findings), 'finding')}{about} from {count(drawn, 'draw')}."
+    return f"{count(len(audited.findings), 'finding')}{about} from {count(draws.audited, 'draw')}{sets}."
 
 
-def _verdict_row(verdict: Verdict, unit: str) -> tuple[str, ...]:
+def _verdict_row(verdict: Verdict, finding: Finding | None) -> tuple[str, ...]:
+    unit = finding.unit if finding else ""
     return (
         f"{ICONS[verdict.outcome]} {WORDS[verdict.outcome].lower()}",
-        escape(verdict.gate),
+        escape(restated(verdict.gate, verdict, finding)),
         "" if verdict.estimate is None else escape(_estimate(verdict, unit)),
         escape(interval(verdict.interval, unit)),
         "" if verdict.limit is None else escape(mark(verdict.limit, unit)),
-        escape(verdict.decides or (verdict.reason if verdict.outcome == "invalid" else "")),
+        escape(verdict.decides or (restated(verdict.reason, verdict, finding) if verdict.outcome == "invalid" else "")),
     )
 
 

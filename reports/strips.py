@@ -34,18 +34,23 @@ class Strip:
     estimate: float
     interval: tuple[float, float] | None
     bounds: tuple[float, float] | None = None
+    """If all missing draws had fallen to one side, or all to the other."""
+    band: tuple[float, float] | None = None
+    """What an even generator of the same n shows."""
     marks: tuple[Mark, ...] = ()
     """What the estimate is compared with, or else the ends of the scale."""
+    missing: int = 0
 
 
-def finding_strip(finding: Finding, limits: Sequence[float] = ()) -> Strip | None:
-    """The estimate of a finding with its interval, bounds, expectation and the limits that judged it.
+def finding_strip(finding: Finding, limits: Sequence[float] = (), band: tuple[float, float] | None = None) -> Strip | None:
+    """The estimate of a finding with its interval, bounds, band, expectation and the limits that judged it.
 
     Shares lie on 0..100 %; what has nothing to be compared with lies on a scale that holds zero.
     """
     if finding.estimate is None:
         return None
     ends = [end for interval in (finding.interval, finding.bounds) if interval for end in (interval.low, interval.high)]
+    ends += band or ()
     compared = [*([finding.expected] if finding.expected is not None else []), *limits]
     scale = _scale([finding.estimate, *ends, *compared], finding.unit, alone=not compared)
     marks = [Mark(scale(limit), f"limit {mark(limit, finding.unit)}", "limit") for limit in limits]
@@ -53,7 +58,14 @@ def finding_strip(finding: Finding, limits: Sequence[float] = ()) -> Strip | Non
         marks.append(Mark(scale(finding.expected), f"expected {mark(finding.expected, finding.unit)}", "expected"))
     if not marks:
         marks = [Mark(scale(end), mark(end, finding.unit), "end") for end in _whole(finding.unit)]
-    return Strip(scale(finding.estimate), _placed(finding.interval, scale), _placed(finding.bounds, scale), tuple(marks))
+    return Strip(
+        scale(finding.estimate),
+        _placed(finding.interval, scale),
+        _placed(finding.bounds, scale),
+        None if band is None else (scale(min(band)), scale(max(band))),
+        tuple(marks),
+        finding.n_missing,
+    )
 
 
 def verdict_strip(verdict: Verdict, unit: str) -> Strip | None:

@@ -6,14 +6,27 @@ from dataclasses import dataclass
 
 from audit.component import Audited
 from audit.records import Finding, RunManifest
-from reports.groups import cell_label, common_title, shared_axes
 from reports.strips import Strip, finding_strip
+from reports.together import cell_label, common_title, nothing_came, shared_axes
 from reports.verdicts import WORDS, overall
-from reports.wording import clean, clip, count, listed, quantity, width
+from reports.wording import clean, clip, count, interval, listed, quantity, width
 
-__all__ = ["Headline", "Summary", "audited_generators", "stands_out", "summarise", "title_of"]
+__all__ = [
+    "Drawn",
+    "Headline",
+    "Summary",
+    "audited_generators",
+    "depicts_people",
+    "drawn",
+    "stands_out",
+    "summarise",
+    "title_of",
+]
 
-MOST_HEADLINES = 9
+PEOPLE_SCORERS = frozenset({"faces", "attributes", "zero_shot"})
+"""Scorers that look at people, or may: the words on perceived attributes stand only where one of them ran."""
+
+MOST_HEADLINES = 6
 MOST_ROWS = 4
 MOST_CAUTIONS = 12
 
@@ -25,8 +38,8 @@ class Headline:
     finding: Finding
     title: str
     strip: Strip | None
-    rows: tuple[tuple[str, str], ...] = ()
-    """What each of a few findings is about, and its estimate; of many, the lowest and the highest."""
+    rows: tuple[tuple[str, str, str], ...] = ()
+    """What each of a few findings is about, its estimate and its interval; of many, the highest and the lowest."""
     left_out: int = 0
 
 
@@ -51,6 +64,37 @@ def audited_generators(findings: Iterable[Finding]) -> list[str]:
     return list(dict.fromkeys(finding.generator for finding in findings))
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Draws of the audited generators, and of those that they are compared with."""
+
+    audited: int
+    references: tuple[tuple[str, int], ...]
+    """Name and draws of each reference; none where the records do not tell them apart."""
+
+
+def drawn(audited: Audited) -> Drawn:
+    """Draws by part, where the costs of drawing account for every draw of the run."""
+    whole = sum(audited.manifest.counts.values())
+    by_name: Counter[str] = Counter()
+    for cost in audited.manifest.costs:
+        by_name[cost.name] += cost.images if cost.stage == "generate" else 0
+    own = set(audited_generators(audited.findings))
+    baselines = dict.fromkeys(finding.baseline for finding in audited.findings if finding.baseline)
+    references = tuple((name, by_name[name]) for name in baselines if name not in own and by_name[name])
+    if by_name.total() != whole:
+        return Drawn(whole, ())
+    return Drawn(whole - sum(n for _, n in references), references)
+
+
+def depicts_people(audited: Audited) -> bool:
+    """Whether a scorer that looks at people ran, or a finding speaks of what is perceived in them."""
+    scorers = audited.manifest.spec.get("scorers")
+    uses = [use.get("use") for use in scorers if isinstance(use, dict)] if isinstance(scorers, list | tuple) else []
+    told = any("perceived" in f"{f.title} {f.protocol}".lower() for f in audited.findings)
+    return told or any(use in PEOPLE_SCORERS for use in uses)
+
+
 def stands_out(finding: Finding) -> bool:
     """The interval excludes what an even generator, or no difference, would give."""
     if finding.expected is None or finding.interval is None:
@@ -73,11 +117,14 @@ def summarise(audited: Audited) -> Summary:
 def _made(audited: Audited) -> str:
     counts = audited.manifest.counts
     wanted, made = sum(counts.values()), counts.get("made", 0)
+    parts = drawn(audited)
+    sets = [f"{n:,} of the reference set {clip(clean(name), 60)}" for name, n in parts.references]
+    within = f" ({listed([f'{parts.audited:,} audited', *sets])})" if sets else ""
     who = [clip(clean(name), 60) for name in audited_generators(audited.findings)]
     of = f" of {listed(who)}" if who else ""
     metrics = {finding.metric.partition(".")[0] for finding in audited.findings}
     images = f"All {count(wanted, 'image')}" if made == wanted else f"{made:,} of {count(wanted, 'image')}"
-    came = f"{images} that {'was' if wanted == 1 else 'were'} asked for came back. " if wanted else ""
+    came = f"{images} that {'was' if wanted == 1 else 'were'} asked for{within} came back. " if wanted else ""
     measured = f"{count(len(audited.findings), 'finding')}{of}, from {count(len(metrics), 'metric')}"
     return f"{came}This report holds {measured}."
 
@@ -114,6 +161,8 @@ def _headlines(audited: Audited) -> tuple[Headline, ...]:
     for (metric, _), group in grouped.items():
         family = metric.partition(".")[0]
         is_judged = any(finding.key in judged for finding in group)
+        if nothing_came(group) and not is_judged:
+            continue
         ranked.append((-1 if is_judged else place[family], _headline(group)))
         place[family] += 1
     return tuple(tile for _, tile in sorted(ranked, key=lambda entry: entry[0]))
@@ -130,7 +179,14 @@ def _headline(group: list[Finding]) -> Headline:
         ordered = sorted(least, key=lambda finding: finding.estimate or 0.0)
         shown = [ordered[-1], ordered[0]]
     shared = shared_axes(least)
-    rows = tuple((clip(cell_label(f, least, shared), 60), quantity(f.estimate or 0.0, f.unit, width(f))) for f in shown)
+    rows = tuple(
+        (
+            clip(cell_label(f, least, shared), 60),
+            quantity(f.estimate or 0.0, f.unit, width(f)),
+            interval(f.interval, f.unit),
+        )
+        for f in shown
+    )
     return Headline(first, common_title(least), None, rows, len(least) - len(shown))
 
 
@@ -142,7 +198,8 @@ def _cautions(manifest: RunManifest, findings: tuple[Finding, ...]) -> list[str]
     partial = sum(finding.n_missing > 0 for finding in findings)
     if partial:
         found.append(
-            f"{count(partial, 'finding lacks', 'findings lack')} some of the draws that should be behind it; the section "
+            f"{count(partial, 'finding lacks', 'findings lack')} some of the draws that should be behind "
+            f"{'it' if partial == 1 else 'them'}; the section "
             "on missing data says how many, and how far that could move the number."
         )
     if manifest.unpinned:

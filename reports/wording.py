@@ -49,6 +49,12 @@ LONGEST = 2000
 """Characters of one value that a report shows; prompts may have ten thousand."""
 
 FIXED_DECIMALS = 6
+NARROW = 0.005
+"""An interval of a share that is narrower than this needs a second decimal of the percentage."""
+
+EXACT = 1e-9
+"""An interval that is narrower than this, relative to its value, is rounding error: it sets no decimals."""
+
 MINUS = "−"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 INVISIBLE = frozenset("\u200b\u200e\u200f\u2028\u2029\u2060\ufeff")
@@ -106,6 +112,13 @@ def _spread_decimals(spread: float) -> int:
     return max(0, 1 - math.floor(math.log10(spread))) if spread > 0 else 3
 
 
+def _percent_decimals(value: float, spread: float | None) -> int:
+    """One decimal everywhere, so that the same share reads the same in a sentence, a table and a chart."""
+    if value in (0, 1):
+        return 0
+    return 2 if spread is not None and 0 < spread < NARROW else 1
+
+
 def _ratio_decimals(value: float) -> int:
     """Decimals that show three digits of a value; none of a whole number."""
     return 0 if value == round(value) else max(0, 2 - math.floor(math.log10(abs(value))))
@@ -131,12 +144,12 @@ def quantity(value: float, unit: str = "", spread: float | None = None) -> str:
     """A number with its unit; shares as percentages. ``spread`` is the width of its interval and sets the decimals.
 
     >>> quantity(0.6312, "share", 0.1), quantity(3.5, "px")
-    ('63\\xa0%', '3.50\\xa0px')
+    ('63.1\\xa0%', '3.50\\xa0px')
     """
     if is_share(unit):
-        percents = 1 if spread is None else min(_spread_decimals(100 * spread), 2)
-        return f"{number(100 * value, percents)}\u00a0%"
-    places = None if spread is None or spread <= 0 else _spread_decimals(spread)
+        return f"{number(100 * value, _percent_decimals(value, spread))}\u00a0%"
+    exact = spread is None or spread <= EXACT * abs(value)
+    places = None if spread is None or exact else _spread_decimals(spread)
     shown = "" if unit in INDICES else clip(clean(unit), 40)
     return number(value, places) + (f"\u00a0{shown}" if shown else "")
 
@@ -160,7 +173,7 @@ def tick_words(ticks: Sequence[float], unit: str = "") -> list[str]:
 
 
 def interval(ends: Interval | None, unit: str = "") -> str:
-    """``58 % to 68 %``; empty where there is none."""
+    """``58.2 % to 68.0 %``; empty where there is none."""
     if ends is None:
         return ""
     spread = ends.high - ends.low

@@ -179,6 +179,7 @@ def manifest(**changes: object) -> RunManifest:
             "seed": 7,
             "draws_per_probe": 512,
             "confidence": 0.95,
+            "scorers": [{"use": "features"}, {"use": "faces"}, {"use": "attributes"}],
             "generators": [{"use": "gan", "name": "dcgan", "params": {"pack": "dcgan-digiface", "note": HOSTILE}}],
         },
         keys={"generator.dcgan": "sha256:" + "ab" * 32, "scorer.features": "sha256:" + "cd" * 32},

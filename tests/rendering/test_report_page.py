@@ -109,7 +109,7 @@ def test_each_finding_shows_all_that_is_needed_to_judge_it() -> None:
         "clusters 404",
         "missing 85",
         "n 404",
-        "43 % to 64 %".replace(" %", "\u00a0%"),
+        "43.3 % to 64.3 %".replace(" %", "\u00a0%"),
     ):
         assert " ".join(wanted.split()) in text
     assert "No estimate" in text

@@ -170,5 +170,7 @@ def test_a_wrong_parameter_is_named(params: dict[str, str], message: str) -> Non
 def test_titles_say_what_is_taken_from_what() -> None:
     found = _measure(_paired(0.3))
     assert found["gap.mean[model]"].title == "Mean sharpness"
-    assert found["gap.difference[model; against=woman, identity=man]"].title == "Mean sharpness: man minus woman"
+    assert (
+        found["gap.difference[model; against=woman, identity=man]"].title == "Difference in mean sharpness: man minus woman"
+    )
     assert found["gap.gap[model]"].title == "Largest gap in mean sharpness between levels of identity: woman minus man"

@@ -106,10 +106,10 @@ def test_the_same_panel_gives_the_same_bytes_and_leaves_settings_alone(name: str
 
 def test_values_are_printed_beside_the_marks() -> None:
     assert {"label 0", "20.0\u00a0%", "80.0\u00a0%", "dashed: 50\u00a0%"} <= set(texts(draw(CHARTS["bars"], "c")))
-    assert "10\u00a0%  [0\u00a0%, 20\u00a0%]" in texts(draw(CHARTS["intervals"], "c"))
+    assert "10.0\u00a0%  [0\u00a0%, 20.0\u00a0%]" in texts(draw(CHARTS["intervals"], "c"))
     heat = texts(draw(CHARTS["heatmap"], "c"))
     assert heat.count("–") == 2
-    assert {"10\u00a0%", "90\u00a0%", "no data"} <= set(heat)
+    assert {"10.0\u00a0%", "90.0\u00a0%", "no data"} <= set(heat)
     assert {"banded", "plain", "n", "KID"} <= set(texts(draw(CHARTS["curve"], "c")))
 
 

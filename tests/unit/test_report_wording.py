@@ -49,7 +49,7 @@ def test_clean(raw: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "spread", "shown"),
     [
-        (0.6312, "share", 0.1, f"63{NBSP}%"),
+        (0.6312, "share", 0.1, f"63.1{NBSP}%"),
         (0.6312, "share", 0.012, f"63.1{NBSP}%"),
         (0.6312, "share", None, f"63.1{NBSP}%"),
         (-0.0321, "", 0.008, "−0.0321"),
@@ -59,6 +59,9 @@ def test_clean(raw: str, shown: str) -> None:
         (-4.5e12, "", None, "−4.50 × 10¹²"),
         (64.0, "px", None, f"64{NBSP}px"),
         (0.0, "", 0.0, "0"),
+        (0.0, "share", 0.3, f"0{NBSP}%"),
+        (0.6312, "share", 0.004, f"63.12{NBSP}%"),
+        (0.5, "", 1e-12, "0.500"),
     ],
 )
 def test_quantity(value: float, unit: str, spread: float | None, shown: str) -> None:

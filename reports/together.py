@@ -1,0 +1,113 @@
+"""Findings of one quantity side by side: what they have in common, what tells them apart, and one chart of all."""
+
+import itertools
+from collections.abc import Sequence
+
+from audit.panels import Intervals, Span
+from audit.records import Finding
+from reports.wording import clean, clip, listed, quantity
+
+__all__ = ["cell_label", "chart_of", "common_title", "nothing_came", "shared_axes"]
+
+AT_EACH_END = 12
+"""Of very many estimates, those that are charted at either end."""
+
+AGAINST = "against"
+"""In ``Finding.where``: the level that was taken off."""
+NAMED_BY_LEVEL = frozenset({"label", "column"})
+
+
+def common_title(group: Sequence[Finding]) -> str:
+    """The title of all, or the words with which all titles begin; else the metric's name."""
+    titles = [finding.title.split() for finding in group]
+    if all(title == titles[0] for title in titles):
+        return group[0].title
+    same = [words[0] for words in itertools.takewhile(lambda words: len(set(words)) == 1, zip(*titles, strict=False))]
+    if same:
+        return " ".join(same).removesuffix(":") if same[-1].endswith(":") else " ".join([*same, "…"])
+    return group[0].metric.replace("_", " ").replace(".", ": ")
+
+
+def shared_axes(group: Sequence[Finding]) -> frozenset[str]:
+    """Axes on which all findings of the group agree: naming them in every row tells nothing."""
+    first = group[0].where
+    return frozenset(name for name, level in first.items() if all(f.where.get(name) == level for f in group))
+
+
+def cell_label(finding: Finding, group: Sequence[Finding], shared: frozenset[str]) -> str:
+    """What singles the finding out in its group; the level alone where the group differs in one axis only."""
+    parts = [_where_words(finding, shared)]
+    if len({(f.generator, f.baseline) for f in group}) > 1:
+        parts.insert(0, finding.generator + (f" vs {finding.baseline}" if finding.baseline else ""))
+    return ", ".join(clip(clean(part), 120) for part in parts if part) or "all"
+
+
+def _where_words(finding: Finding, leave_out: frozenset[str]) -> str:
+    """``feminine``, ``baker minus pilot``, ``occupation nurse, feminine``."""
+    where = {name: level for name, level in sorted(finding.where.items()) if name not in leave_out}
+    off = finding.where.get(AGAINST)
+    if off is not None:
+        from_axes = [name for name in finding.where if name != AGAINST and name not in NAMED_BY_LEVEL]
+        if len(from_axes) == 1:
+            where = {name: level for name, level in where.items() if name not in (AGAINST, from_axes[0])}
+            where["minus"] = f"{finding.where[from_axes[0]]} minus {off}"
+    alone = len(where) == 1 or off is not None
+    parts = [level if alone or name in NAMED_BY_LEVEL else f"{_plain(name)} {level}" for name, level in where.items()]
+    return ", ".join(clip(clean(part), 80) for part in parts)
+
+
+def chart_of(group: Sequence[Finding]) -> Intervals | None:
+    """The estimates of a group on one axis; of very many, those at both ends. None where they have no common unit."""
+    shared = shared_axes(group)
+    known = [(f, _span(f, cell_label(f, group, shared))) for f in group]
+    whole = [span for f, span in known if span is not None and not f.where]
+    spans = sorted((span for f, span in known if span is not None and f.where), key=lambda span: -span.estimate)
+    found = whole + spans
+    if not found or len({f.unit for f in group}) > 1:
+        return None
+    shown = found if len(found) <= 2 * AT_EACH_END else [*whole, *spans[:AT_EACH_END], *spans[-AT_EACH_END:]]
+    expected = {f.expected for f in group}
+    unit = group[0].unit
+    return Intervals(
+        title=f"{_by(group, shared)}: {_how_many(len(shown), len(found), len(group))}",
+        summary=_extremes(spans or whole, unit),
+        rows=tuple(shown),
+        unit=unit,
+        reference=expected.pop() if len(expected) == 1 else None,
+    )
+
+
+def nothing_came(group: Sequence[Finding]) -> bool:
+    """Shares of something unwanted, all of them zero with no draw missing."""
+    return all(f.unit == "share" and f.better == "lower" and f.estimate == 0 and not f.n_missing for f in group)
+
+
+def _span(finding: Finding, label: str) -> Span | None:
+    if finding.estimate is None or finding.interval is None:
+        return None
+    low, high = finding.interval.low, finding.interval.high
+    return Span(label=label, estimate=finding.estimate, low=low, high=high, n=finding.n)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _by(group: Sequence[Finding], shared: frozenset[str]) -> str:
+    names = sorted({name for finding in group for name in finding.where} - shared - {AGAINST})
+    names += ["generator"] if len({(f.generator, f.baseline) for f in group}) > 1 else []
+    return f"By {listed([clip(clean(_plain(name)), 40) for name in names])}" if names else "Side by side"
+
+
+def _how_many(shown: int, drawable: int, size: int) -> str:
+    if shown < drawable:
+        return f"the {AT_EACH_END} highest and {AT_EACH_END} lowest of {size:,}"
+    return f"all {size:,}" if drawable == size else f"{drawable:,} of {size:,} that have an interval"
+
+
+def _extremes(spans: list[Span], unit: str) -> str:
+    """Both ends in words; that all are the same where a reader could not tell them apart."""
+    told = [quantity(span.estimate, unit, span.high - span.low) for span in (spans[0], spans[-1])]
+    if len(spans) == 1 or told[0] == told[1]:
+        return f"{'All are' if len(spans) > 1 else 'It is'} {told[0]}. Bars show the intervals."
+    return f"Highest: {spans[0].label} with {told[0]}. Lowest: {spans[-1].label} with {told[1]}. Bars show the intervals."
