@@ -109,6 +109,7 @@ def test_a_difference_says_its_direction() -> None:
     ]
     shared = shared_axes(group)
     assert [cell_label(f, group, shared) for f in group] == ["baker minus judge", "baker minus pilot", "judge minus pilot"]
+    assert "against judge" not in Page(render(audited(group, costs=()))).text
 
 
 def test_numbers_that_are_rounding_errors_read_as_zero() -> None:
