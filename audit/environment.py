@@ -2,6 +2,7 @@
 
 import importlib
 import platform
+import re
 import resource
 import shutil
 import subprocess
@@ -10,7 +11,18 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["PACKAGES", "best_device", "device_name", "peak_bytes", "revision", "versions"]
+from audit.errors import InputError
+
+__all__ = [
+    "PACKAGES",
+    "best_device",
+    "chosen_device",
+    "device_count",
+    "device_name",
+    "peak_bytes",
+    "revision",
+    "versions",
+]
 
 PACKAGES = (
     "imgaudit",
@@ -40,14 +52,42 @@ def versions() -> dict[str, str]:
     return found
 
 
-def best_device() -> str:
-    """``cuda`` where torch is installed and sees a device, else ``cpu``.
+def device_count() -> int:
+    """CUDA devices that torch sees; 0 where it is not installed.
 
     torch is imported only where the driver's own tool is there, so that a machine without a GPU does not wait for it.
     """
     if find_spec("torch") is None or shutil.which("nvidia-smi") is None:
-        return "cpu"
-    return "cuda" if importlib.import_module("torch").cuda.is_available() else "cpu"
+        return 0
+    cuda = importlib.import_module("torch").cuda
+    return int(cuda.device_count()) if cuda.is_available() else 0
+
+
+def best_device() -> str:
+    """``cuda`` where torch is installed and sees a device, else ``cpu``."""
+    return "cuda" if device_count() else "cpu"
+
+
+def chosen_device(name: str) -> str:
+    """The device that a user asks for with ``auto``, ``cpu``, ``cuda`` or ``cuda:NUMBER``.
+
+    Raises:
+        InputError: this machine has no such device.
+    """
+    if name == "auto":
+        return best_device()
+    asked = re.fullmatch(r"cpu|cuda(?::(0|[1-9]\d{0,3}))?", name)
+    if not asked:
+        raise InputError(f"--device {name}: no such device; it is auto, cpu, cuda or cuda:NUMBER")
+    if name == "cpu":
+        return name
+    count = device_count()
+    if not count:
+        raise InputError(f"--device {name}: no CUDA device is to be seen here (driver, and torch with CUDA); use cpu")
+    if int(asked[1] or 0) >= count:
+        known = "only cuda:0" if count == 1 else f"cuda:0 to cuda:{count - 1}"
+        raise InputError(f"--device {name}: there is no such device here; there is {known}")
+    return name
 
 
 def device_name(device: str) -> str:
