@@ -1,20 +1,31 @@
 """From a spec to components and ordered draws. Checks every need before any device work; reads files, writes none."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from audit.catalog import build, identity
 from audit.component import Column, Component, Generator, Metric, ProbeSuite, Request, Scorer
 from audit.digest import derive_seed, digest, set_digest, short
-from audit.errors import SpecError
+from audit.errors import AuditError, InputError, SpecError
 from audit.fitting import check_gates, check_metrics, check_people, check_suites_used, levels_of, ordered, who_looks
 from audit.images import decoder
 from audit.records import Draw, Probe
 from audit.spec import AuditSpec, Use
 from audit.weights import locate
 
-__all__ = ["Plan", "PlannedGenerator", "PlannedMetric", "PlannedScorer", "Wanted", "make_plan", "run_digest"]
+__all__ = [
+    "Plan",
+    "PlannedGenerator",
+    "PlannedMetric",
+    "PlannedScorer",
+    "Wanted",
+    "check_baselines",
+    "differences",
+    "make_plan",
+    "run_digest",
+]
 
 CHUNK = 32
 """Images that are scored together, rounded to whole blocks of the generator."""
@@ -192,6 +203,44 @@ def run_digest(spec: AuditSpec, generators: Mapping[str, Generator], wanted: Map
             "probes": {name: sorted(w.probe.id for w in probes) for name, probes in wanted.items()},
         }
     )
+
+
+def differences(here: AuditSpec, there: AuditSpec) -> list[str]:
+    """What, of all that names a run, two specs say differently, in words; empty where they say the same."""
+    one, other = dict(_deciding(here)), dict(_deciding(there))
+    paths = [path for path in dict.fromkeys([*one, *other]) if one.get(path) != other.get(path)]
+    return [f"{path} is {one.get(path, 'absent')} here and {other.get(path, 'absent')} there" for path in paths]
+
+
+def _deciding(spec: AuditSpec) -> Iterator[tuple[str, str]]:
+    """Fields that the digest of a run may rest on, by path."""
+    yield "seed", str(spec.seed)
+    for kind, uses in (("generators", spec.generators), ("probes", spec.probes)):
+        for use in uses:
+            yield f"{kind}.{use.label}", use.use
+            for name, value in use.params.items():
+                yield f"{kind}.{use.label}.params.{name}", json.dumps(value, ensure_ascii=False, default=str)
+
+
+def check_baselines(spec: AuditSpec, load: Callable[[str], object]) -> None:
+    """Load every baseline of the gates once, so that one that is missing or damaged is found before any work.
+
+    Args:
+        load: gives the results behind a path.
+
+    Raises:
+        AuditError: a baseline cannot be used.
+    """
+    paths = {gate.baseline: number for number, gate in enumerate(spec.gates) if gate.baseline}
+    for path, number in paths.items():
+        if path.startswith("generator:"):
+            continue  # of the same run
+        try:
+            load(path)
+        except AuditError:
+            raise
+        except (ImportError, OSError, ValueError) as error:  # what a file system of another kind may say
+            raise InputError(f"gates.{number}.baseline: {path} cannot be read ({error})") from error
 
 
 def _planned_scorers(scorers: list[tuple[str, Scorer]], device: str) -> tuple[PlannedScorer, ...]:
