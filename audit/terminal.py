@@ -14,9 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from audit.compare import Comparison
 from audit.records import Verdict
 
-__all__ = ["Bars", "start_logging", "table", "verdict_table"]
+__all__ = ["Bars", "comparison_tables", "start_logging", "table", "verdict_table"]
 
 LINE_SECONDS = 10.0
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "invalid": "bold magenta"}
@@ -97,6 +98,21 @@ def verdict_table(verdicts: Sequence[Verdict]) -> None:
         style = STYLES[verdict.outcome]
         drawn.add_row(Text(verdict.outcome, style=style), Text(verdict.gate), Text(why))
     _stdout().print(drawn)
+
+
+def comparison_tables(found: Comparison) -> None:
+    """Print to stdout what moved between two runs, and what changed in how they were made."""
+    rows = []
+    for move in found.moves:
+        interval = f"{move.interval.low:+.4g} to {move.interval.high:+.4g}" if move.interval else "-"
+        shift = "-" if move.difference is None else f"{move.difference:+.4g}"
+        rows.append((move.finding, shift, interval, move.direction, move.reason))
+    table("What moved (B minus A)", ("finding", "difference", "interval", "direction", "reason"), rows)
+    if found.changes:
+        changes = [(change.what, change.before, change.after) for change in found.changes]
+        table("What changed", ("setting", "A", "B"), changes)
+    else:
+        _stdout().print("What changed: nothing")
 
 
 def _stdout() -> Console:

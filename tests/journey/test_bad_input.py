@@ -1,6 +1,11 @@
 """What bad input gets: one clear line that names the field or file and the remedy, the right exit code, nothing lost."""
 
 import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -187,3 +192,165 @@ def test_a_damaged_run_is_exit_code_4_and_named(here, capsys) -> None:
     assert part.name in err
     part.write_bytes(good)
     assert call(["run", "audit.yaml"]) == 0
+
+
+GATED = BASE + "scorers: [{use: pixels}]\nmetrics: [{use: outcomes}]\ngates: [{metric: outcomes.failed, at_most: 0.9}]\n"
+
+
+@pytest.fixture
+def run(here: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    Path("audit.yaml").write_text(GATED)
+    assert call(["run", "audit.yaml"]) == 0
+    capsys.readouterr()
+    return next(Path("runs").iterdir())
+
+
+def test_a_gate_that_is_overwritten_by_a_second_list_is_not_lost(here, capsys) -> None:
+    Path("audit.yaml").write_text(GATED + "gates: []\n")
+    code, err = told(capsys, "run", "audit.yaml")
+    assert code == 2
+    assert "line 8: the key 'gates' is there already, on line 7" in err
+    assert err.count("\n") == 1
+
+
+def test_verify_names_every_fault_of_a_damaged_run(run, capsys) -> None:
+    part = next(run.rglob("draws/*/part-*.parquet"))
+    part.write_bytes(part.read_bytes()[:50])
+    (run / "findings.json").write_text("[]")
+    (run / "verdicts.json").unlink()
+    code = call(["verify", str(run), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert code == 4
+    assert not told["clean"]
+    for words in (f"{part.name}: changed", "findings.json: changed", "verdicts.json: missing"):
+        assert any(words in fault for fault in told["faults"]), words
+
+
+def test_verify_of_a_whole_run_is_clean(run, capsys) -> None:
+    assert call(["verify", str(run)]) == 0
+    assert capsys.readouterr().out == f"{run}: clean\n"
+
+
+def test_a_run_is_known_by_what_it_holds_not_by_its_folder(run, capsys, monkeypatch) -> None:
+    run.rename("kept")
+    for name, folder in (("kept", "."), ("kept/", "."), (".", "kept"), ("../kept", "kept")):
+        with monkeypatch.context() as inside:
+            inside.chdir(folder)
+            code, err = told(capsys, "score", name)
+        assert code == 0, err
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("seed=9", "seed is 9 here and 0 there"),
+        ("generators.fake.params.side=17", "generators.fake.params.side is 17 here and 16 there"),
+        ("probes.traits.params.limit=1", "probes.traits.params.limit is 1 here and absent there"),
+    ],
+)
+def test_scoring_by_the_spec_of_another_run_says_what_differs(run, capsys, change: str, words: str) -> None:
+    code, err = told(capsys, "score", str(run), "--set", change)
+    assert code == 2
+    assert f"({words})" in err
+    assert "use `imgaudit run`" in err
+
+
+def test_scoring_images_of_a_folder_that_has_changed_says_so(here, capsys) -> None:
+    Path("images").mkdir()
+    save("a.png", Image.fromarray(disc(1, 40)))
+    Path("audit.yaml").write_text(FOLDER)
+    assert call(["run", "audit.yaml"]) == 0
+    save("a.png", Image.fromarray(disc(2, 40)))
+    code, err = told(capsys, "score", str(next(Path("runs").iterdir())))
+    assert code == 2
+    assert "a plugin, or a file that one reads, has changed" in err
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+@pytest.mark.parametrize(
+    ("baseline", "words"),
+    [
+        ("nope.json", "nope.json: no such run folder"),
+        ("memory://nowhere/run", "memory://nowhere/run: no run here"),
+        ("nowhere://bucket/run", "gates.0.baseline: nowhere://bucket/run cannot be read"),
+        ("audit.yaml", "audit.yaml: not a usable baseline"),
+    ],
+)
+def test_a_baseline_that_is_not_there_is_found_before_any_work(here, capsys, command, baseline: str, words: str) -> None:
+    Path("audit.yaml").write_text(
+        BASE + OUTCOMES + f"gates: [{{metric: outcomes.failed, margin: 0, baseline: '{baseline}'}}]"
+    )
+    code, err = told(capsys, command, "audit.yaml")
+    assert code == 2, err
+    assert words in err
+    assert not (here / "runs").exists()
+
+
+def test_a_baseline_within_the_run_is_no_file(here, capsys) -> None:
+    both = BASE.replace("[{use: fake", "[{use: fake, name: old, params: {side: 8}}, {use: fake")
+    gate = "gates: [{metric: outcomes.failed, generator: fake, margin: 1, baseline: 'generator:old'}]"
+    Path("audit.yaml").write_text(both + OUTCOMES + gate)
+    code, err = told(capsys, "plan", "audit.yaml")
+    assert code == 0, err
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "words"),
+    [
+        ("cuda:7", 2, "there is cuda:0 to cuda:1"),
+        ("cuda:1", 1, "there is only cuda:0"),
+        ("cuda:0", 0, "no CUDA device"),
+        ("cuda", 0, "no CUDA device"),
+        ("cuda:01", 2, "auto, cpu, cuda or cuda:NUMBER"),
+        ("tpu", 2, "auto, cpu, cuda or cuda:NUMBER"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(here, capsys, monkeypatch, name: str, count: int, words: str) -> None:
+    monkeypatch.setattr("audit.environment.device_count", lambda: count)
+    Path("audit.yaml").write_text(BASE)
+    code, err = told(capsys, "plan", "audit.yaml", "--device", name)
+    assert code == 2
+    assert err.startswith(f"error: --device {name}: ")
+    assert words in err
+
+
+def unread(environment: dict[str, str], *arguments: str, stderr: bool = False) -> tuple[int, str]:
+    """Run a command whose output nobody reads: its exit code, and what it said on stderr where somebody reads that."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "audit", *arguments]
+    target = writer if stderr else subprocess.PIPE
+    try:
+        done = subprocess.run(command, env=environment, stdout=writer, stderr=target, text=True, timeout=120)
+    finally:
+        os.close(writer)
+    return done.returncode, done.stderr or ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        lambda run: ["list", "probes", "--json"],
+        lambda run: ["list", "probes"],
+        lambda run: ["gate", run],
+        lambda run: ["gate", run, "--json"],
+        lambda run: ["report", run, "--format", "junit", "--stdout"],
+        lambda run: ["baseline", "export", run],
+    ],
+)
+def test_output_that_nobody_reads_is_no_verdict(run, shell, arguments: Callable[[str], list[str]]) -> None:
+    assert unread(shell.environment, *arguments(str(run))) == (4, "")
+
+
+def test_an_error_that_nobody_reads_is_no_verdict(here, shell) -> None:
+    assert unread(shell.environment, "run", "nowhere.yaml", stderr=True) == (4, "")
+
+
+def test_a_plugin_that_calls_exit_is_no_verdict(run, capsys, monkeypatch) -> None:
+    def leave(*_: object) -> None:
+        raise SystemExit(1)
+
+    monkeypatch.setattr("audit.cli.judge_run", leave)
+    code, err = told(capsys, "gate", str(run))
+    assert code == 4
+    assert "SystemExit" in err
