@@ -10,7 +10,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from audit.digest import bytes_digest, short
-from audit.errors import StoreError
+from audit.errors import InputError, StoreError
 
 __all__ = ["SUMS", "RunFiles"]
 
@@ -25,7 +25,10 @@ class RunFiles:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._fs, self._root = fsspec.core.url_to_fs(str(path))
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(str(path))
+        except (ImportError, ValueError, OSError) as error:
+            raise InputError(f"{path}: no such kind of address ({error})") from error
         self._local = isinstance(self._fs, LocalFileSystem)
         self.path = str(path)
 

@@ -163,9 +163,7 @@ def _decided(rule: GateRule, finding: Finding, judged: _Judged, how: str = "") -
     what = "difference to the baseline" if rule.margin is not None else "interval"
     shown = f"{_number(low, finding.unit)} to {_number(high, finding.unit)}"
     limit = _limit_in_words(judged, finding.unit)
-    reason = (
-        f"the {finding.confidence:.0%} {what} {shown} {relation} the limit {limit}{how}{_if_missing(judged, finding, rule)}"
-    )
+    reason = f"the {100 * finding.confidence:g} % {what} {shown} {relation} the limit {limit}{how}{_if_missing(judged, finding, rule)}"
     return _verdict(rule, finding, outcome, reason, decides, judged)
 
 
@@ -196,23 +194,27 @@ def _more_needed(judged: _Judged, finding: Finding) -> str:
 
 
 def _number(value: float, unit: str) -> str:
-    return f"{100 * value:.3g} %" if unit == "share" else f"{value:.4g}"
+    return f"{100 * value:.1f} %" if unit == "share" else f"{value:.4g}"
+
+
+def _limit(value: float, unit: str) -> str:
+    return f"{100 * value:g} %" if unit == "share" else f"{value:g}"
 
 
 def _limit_in_words(judged: _Judged, unit: str) -> str:
-    least, most = _number(judged.least, unit), _number(judged.most, unit)
+    least, most = _limit(judged.least, unit), _limit(judged.most, unit)
     if math.isfinite(judged.least) and math.isfinite(judged.most):
         return f"{least} to {most}"
     return f"of at least {least}" if math.isfinite(judged.least) else f"of at most {most}"
 
 
-def _in_words(rule: GateRule, better: str = "") -> str:
+def _in_words(rule: GateRule, better: str = "", unit: str = "") -> str:
     where = ", ".join(f"{name} = {level}" for name, level in rule.where.items())
     subject = rule.metric + (f" of {rule.generator}" if rule.generator else "") + (f" where {where}" if where else "")
     if rule.at_most is not None:
-        return f"{subject} is at most {rule.at_most:g}"
+        return f"{subject} is at most {_limit(rule.at_most, unit)}"
     if rule.at_least is not None:
-        return f"{subject} is at least {rule.at_least:g}"
+        return f"{subject} is at least {_limit(rule.at_least, unit)}"
     base = rule.baseline.removeprefix("generator:")
     how = f"within {rule.margin:g} of" if better == "none" else f"no more than {rule.margin:g} worse than"
     return f"{subject} is {how} {base}"
@@ -224,7 +226,7 @@ def _verdict(
     limit = next((value for value in (rule.at_most, rule.at_least, rule.margin) if value is not None), None)
     return Verdict.model_validate(
         {
-            "gate": _in_words(rule, finding.better),
+            "gate": _in_words(rule, finding.better, finding.unit),
             "finding": finding.key,
             "outcome": outcome,
             "reason": reason + (f"; rests on unpinned weights: {', '.join(finding.unpinned)}" if finding.unpinned else ""),

@@ -18,7 +18,7 @@ from audit.gate import judge
 from audit.generate import GenerateStage
 from audit.images import Pixels, decode, decoder
 from audit.measure import build_table, measure
-from audit.plan import Plan, PlannedGenerator
+from audit.plan import Plan, PlannedGenerator, check_baselines
 from audit.records import Cost, RunManifest, Verdict
 from audit.results import load_results, read_manifest, read_results, read_verdicts, write_results
 from audit.score import ScoreStage
@@ -117,8 +117,7 @@ def run_audit(plan: Plan, root: Path | str, *, progress: Progress, retry_failed:
         AuditError: something is wrong; what was stored before stays and the same call resumes.
         KeyboardInterrupt: as above.
     """
-    for baseline in {gate.baseline for gate in plan.spec.gates if gate.baseline and ":" not in gate.baseline}:
-        load_results(baseline)  # one that is missing or damaged is found before any work
+    check_baselines(plan.spec, load_results)
     store = RunStore(f"{str(root).rstrip('/')}/{plan.run_name}")
     _Session(plan, store, progress, retry_failed).work()
     return store

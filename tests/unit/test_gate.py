@@ -111,7 +111,7 @@ def test_a_verdict_says_what_missing_draws_could_do() -> None:
     partly = finding(unit="share", n_missing=50, bounds={"low": 0.2, "high": 0.8})
     verdict = only(GateRule(metric="m.x", at_most=0.7), results(partly))
     assert verdict.outcome == "pass"
-    assert "50 draws are missing, and with all of them on one side it could be 20 % to 80 %" in verdict.reason
+    assert "50 draws are missing, and with all of them on one side it could be 20.0 % to 80.0 %" in verdict.reason
 
 
 def test_a_rule_names_findings_exactly() -> None:
