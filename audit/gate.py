@@ -163,7 +163,9 @@ def _decided(rule: GateRule, finding: Finding, judged: _Judged, how: str = "") -
     what = "difference to the baseline" if rule.margin is not None else "interval"
     shown = f"{_number(low, finding.unit)} to {_number(high, finding.unit)}"
     limit = _limit_in_words(judged, finding.unit)
-    reason = f"the {100 * finding.confidence:g} % {what} {shown} {relation} the limit {limit}{how}{_if_missing(judged, finding, rule)}"
+    missing = _if_missing(judged, finding, rule)
+    span = f"{100 * finding.confidence:g} % {what} {shown}"
+    reason = f"the {span} {relation} the limit {limit}{how}{missing}"
     return _verdict(rule, finding, outcome, reason, decides, judged)
 
 
