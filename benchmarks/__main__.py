@@ -76,7 +76,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     what.add_argument("--compare", action="store_true", help="exit code 1 where a row has regressed")
     what.add_argument("--save", action="store_true", help="make this run the baseline")
     parser.add_argument("--baseline", type=Path, default=HERE / "baseline.json")
-    parser.add_argument("--seconds", type=float, default=2.0, help="how long each row runs")
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long each row runs")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=", ".join(SUITES))
     parser.add_argument("-k", help="which rows, as pytest's -k")
     given = parser.parse_args(arguments)
