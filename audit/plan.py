@@ -237,8 +237,8 @@ def check_baselines(spec: AuditSpec, load: Callable[[str], object]) -> None:
             continue  # of the same run
         try:
             load(path)
-        except AuditError:
-            raise
+        except AuditError as error:
+            raise type(error)(f"gates.{number}.baseline: {error}") from error
         except (ImportError, OSError, ValueError) as error:  # what a file system of another kind may say
             raise InputError(f"gates.{number}.baseline: {path} cannot be read ({error})") from error
 

@@ -272,7 +272,7 @@ def test_scoring_images_of_a_folder_that_has_changed_says_so(here, capsys) -> No
     [
         ("nope.json", "nope.json: no such run folder"),
         ("memory://nowhere/run", "memory://nowhere/run: no run here"),
-        ("nowhere://bucket/run", "gates.0.baseline: nowhere://bucket/run cannot be read"),
+        ("nowhere://bucket/run", "gates.0.baseline: nowhere://bucket/run: no such kind of address"),
         ("audit.yaml", "audit.yaml: not a usable baseline"),
     ],
 )

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 SPEC = """
 name: killed
 seed: 3
-draws_per_probe: 6
+draws_per_probe: 12
 generators: [{use: fake, params: {side: 128, batch: 4, refuse: 17}}]
 probes: [{use: traits}]
 scorers: [{use: pixels}]
@@ -39,7 +39,7 @@ def test_ten_kills_and_a_resume_equal_one_go(shell) -> None:
     interrupted = 0
     for _ in range(10):
         process = shell.start("run", "audit.yaml", "--runs", "killed", "--json")
-        time.sleep(rng.uniform(0.5 * lasted, 0.95 * lasted))
+        time.sleep(rng.uniform(0.2, 0.45) * lasted)
         interrupted += process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.communicate()

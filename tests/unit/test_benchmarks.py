@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from benchmarks.reference import reference
 from benchmarks.stopwatch import Cpu, Stopwatch, UnsynchronisedReading, stopwatch
 
 ROOT = Path(__file__).parents[2]
+ALONE = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+"""Environment without the marks of a parallel test run, under which nothing can be timed."""
 SECONDS = 0.05
 
 
@@ -119,7 +122,7 @@ def test_a_benchmark_with_another_timer_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bench_planted.py").write_text(SUITE)
     options = ["-q", "-p", "benchmarks.conftest", "--rootdir", str(tmp_path), "--seconds", "0.001", "--benchmark-quiet"]
     command = [sys.executable, "-m", "pytest", *options, str(tmp_path / "bench_planted.py")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=ALONE, capture_output=True, text=True)
     assert re.search("1 passed, .*2 errors", done.stdout), done.stdout + done.stderr
     assert "test_plain_clock: its timer is <built-in function perf_counter>, which does not wait" in done.stdout
     assert "test_without: its timer is None" in done.stdout
@@ -207,13 +210,13 @@ def test_the_command_saves_compares_and_fails_on_a_planted_regression(tmp_path: 
     path = tmp_path / "baseline.json"
     command = [sys.executable, "-m", "benchmarks", "--baseline", str(path), "--seconds", "0.2"]
     command += ["stages", "-k", "score_stage"]
-    done = subprocess.run([*command, "--save"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*command, "--save"], cwd=ROOT, env=ALONE, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(path.read_text())
     assert list(told["rows"]) == ["stages/score_stage"]
     told["rows"]["stages/score_stage"] |= {"cost": told["rows"]["stages/score_stage"]["cost"] / 1e6, "spread": 0.0}
     path.write_text(json.dumps(told))
-    done = subprocess.run([*command, "--compare"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*command, "--compare"], cwd=ROOT, env=ALONE, capture_output=True, text=True)
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(r"stages/score_stage .* SLOWER", done.stdout)
 
