@@ -1,0 +1,1 @@
+"""Trains the models of ``generators/phantom``: tokenizer, diffusion, GAN, CLIP and oracle."""
