@@ -10,7 +10,18 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from audit.errors import AuditError, WeightsMissing, WeightsTampered
-from audit.weights import Located, Pack, cache_folder, catalogue, find_pack, locate, missing, pull, verify
+from audit.weights import (
+    Located,
+    Pack,
+    PackageSource,
+    cache_folder,
+    catalogue,
+    find_pack,
+    locate,
+    missing,
+    pull,
+    verify,
+)
 
 __all__ = ["weights"]
 
@@ -36,7 +47,7 @@ def list_packs(as_json: bool) -> int:
         table.add_column(column, overflow="fold", no_wrap=column == "pack")  # a name is there to be copied
     for pack, row in zip(packs, rows, strict=True):
         digests = "unpinned" if pack.unpinned else "pinned"
-        table.add_row(pack.name, pack.title, pack.licence, _size(pack.size), digests, row["state"])
+        table.add_row(pack.name, pack.title, pack.licence, _size(pack.size), digests, row["state"] + _origin(row))
     terminal = Console()
     (terminal if terminal.is_terminal else Console(width=120)).print(table)
     click.echo(f"cache: {cache_folder()}")
@@ -89,6 +100,8 @@ def _tried(name: str, action: Callable[[str], Located]) -> dict[str, Any]:
         return {"name": name, "state": "damaged", "error": str(error)}
     except AuditError as error:
         return {"name": name, "state": "failed", "error": str(error)}
+    source = find_pack(name).source
+    origin = {"comes_with": source.package} if isinstance(source, PackageSource) else {}
     return {
         "name": name,
         "state": "here",
@@ -96,6 +109,7 @@ def _tried(name: str, action: Callable[[str], Located]) -> dict[str, Any]:
         "pinned": located.pinned,
         "folder": str(located.folder),
         "sha256": dict(located.sha256),
+        **origin,
     }
 
 
@@ -116,8 +130,13 @@ def _report(results: list[dict[str, Any]], *, as_json: bool) -> int:
     else:
         for result in results:
             note = "" if result.get("pinned", True) else "  unpinned: digests are those of the first pull"
-            click.echo(f"{result['name']}: {result['state']}  {result.get('folder', '')}{note}".rstrip())
+            state = result["state"] + _origin(result)
+            click.echo(f"{result['name']}: {state}  {result.get('folder', '')}{note}".rstrip())
     return AuditError.exit_code if any("error" in result for result in results) else 0
+
+
+def _origin(result: dict[str, Any]) -> str:
+    return f", comes with the package {result['comes_with']!r}" if "comes_with" in result else ""
 
 
 def _bars() -> Progress:

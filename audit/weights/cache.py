@@ -1,7 +1,8 @@
 """Weight packs on this machine: checked before use, never one in place of another, never downloaded here.
 
 A pack lies in ``<cache>/<name>-<key>/``: its files, a lock file (what was pulled, from where) and a stamp (which
-bytes were already checked, so that a pack of 10 GB is not hashed at every start).
+bytes were already checked, so that a pack of 10 GB is not hashed at every start). A pack that comes with an installed
+package lies there instead, and is small enough to be hashed each time: nothing is written among a package's files.
 """
 
 import json
@@ -17,7 +18,8 @@ from pydantic import ValidationError
 
 from audit.digest import TAG, digest, file_digest, short
 from audit.errors import WeightsError, WeightsMissing, WeightsTampered
-from audit.weights.packs import Entry, Pack, Sha256, catalogue
+from audit.weights.installed import package_folder
+from audit.weights.packs import Entry, Pack, PackageSource, Sha256, catalogue
 
 __all__ = [
     "LOCK",
@@ -159,10 +161,11 @@ def check_pack(pack: Pack, *, trust_stamp: bool) -> Located:
             f"weight pack {pack.name!r}: {folder / LOCK} is gone, so nothing says what its files must be; "
             f"remove {folder} and run: imgaudit weights pull {pack.name}"
         )
-    stamp = _read_stamp(folder) if trust_stamp else {}
-    checked = check_files(pack, folder, Check(expected, stamp, f"Run: imgaudit weights pull {pack.name}"))
+    in_cache = not isinstance(pack.source, PackageSource)
+    stamp = _read_stamp(folder) if trust_stamp and in_cache else {}
+    checked = check_files(pack, folder, Check(expected, stamp, remedy(pack, offline=False)))
     _no_strangers(pack, folder)
-    if checked != stamp:
+    if checked != stamp and in_cache:
         write_stamp(folder, checked)
     return Located(
         name=pack.name,
@@ -175,12 +178,20 @@ def check_pack(pack: Pack, *, trust_stamp: bool) -> Located:
 
 
 def home(pack: Pack) -> Path:
-    """The folder of a pack; another source or other digests give another one."""
+    """The folder of a pack; another source or other digests give another one.
+
+    Raises:
+        WeightsMissing: it comes with a package that is not installed.
+    """
+    if isinstance(pack.source, PackageSource):
+        return package_folder(pack.name, pack.source)
     return cache_folder() / f"{pack.name}-{short(pack.key)}"
 
 
 def remedy(pack: Pack, offline: bool) -> str:
     """What brings a pack that is not here."""
+    if isinstance(pack.source, PackageSource):
+        return f"It comes with the package {pack.source.package!r}: install that again"
     command = f"imgaudit weights pull {pack.name}"
     if not offline:
         return f"Run: {command}"
@@ -229,11 +240,13 @@ def check_files(pack: Pack, folder: Path, check: Check) -> dict[str, list[Any]]:
         WeightsTampered: a file is gone, is not a plain file, or has another digest.
     """
     checked = {}
+    # Installers may link a package's files to a store of theirs; what the link leads to is hashed.
+    look = Path.stat if isinstance(pack.source, PackageSource) else Path.lstat
     for file in pack.files:
         path = folder / file.name
         expected = check.expected.get(file.name)
         try:
-            state = path.lstat()
+            state = look(path)
         except FileNotFoundError as error:
             raise _damage(pack, file.name, "is gone", check) from error
         if not stat.S_ISREG(state.st_mode):
@@ -261,7 +274,7 @@ def _no_strangers(pack: Pack, folder: Path) -> None:
         if not path.name.startswith(".") and name not in known and (path.is_symlink() or not path.is_dir()):
             raise WeightsTampered(
                 f"weight pack {pack.name!r}: found {path}, expected the files of the catalogue alone; "
-                f"it was not used. Remove that file, or run: imgaudit weights pull {pack.name}"
+                f"it was not used. Remove that file, or start anew. {remedy(pack, offline=False)}"
             )
 
 

@@ -93,7 +93,19 @@ class UrlSource(Entry):
     """Address without the last slash; each file's ``member`` follows it."""
 
 
-Source = Annotated[IndexSource | NpmSource | HubSource | PathSource | UrlSource, Field(discriminator="kind")]
+class PackageSource(Entry):
+    """A folder of an installed package: files that came with it. They are used where they lie, and nothing is pulled."""
+
+    kind: Literal["package"] = "package"
+    package: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    """Import name of a top-level package; it is found, not imported."""
+    folder: Inside
+    """Below the package's own folder."""
+
+
+Source = Annotated[
+    IndexSource | NpmSource | HubSource | PathSource | UrlSource | PackageSource, Field(discriminator="kind")
+]
 
 
 class PackFile(Entry):
@@ -149,7 +161,17 @@ class Pack(Entry):
         if bool(unknown) != self.unpinned:
             state = f"has no sha256 for {unknown[0]}" if unknown else "has a sha256 for every file"
             raise ValueError(f"unpinned = {str(self.unpinned).lower()}, but the pack {state}")
+        if isinstance(self.source, PackageSource):
+            self._lies_still()
         return self
+
+    def _lies_still(self) -> None:
+        """Files of a package are neither renamed, as they are not copied, nor noted at a first pull, as there is none."""
+        renamed = [file.name for file in self.files if file.name != file.member]
+        if renamed:
+            raise ValueError(f"{renamed[0]}: a file that comes with a package keeps its name, so member must be the same")
+        if self.unpinned:
+            raise ValueError("files that come with a package need a sha256 each")
 
     @property
     def key(self) -> str:

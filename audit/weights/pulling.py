@@ -31,7 +31,7 @@ from audit.weights.cache import (
     write_stamp,
 )
 from audit.weights.download import Link, Progress, Web, silent
-from audit.weights.packs import HubSource, IndexSource, NpmSource, Pack, PathSource, UrlSource
+from audit.weights.packs import HubSource, IndexSource, NpmSource, Pack, PackageSource, PathSource, UrlSource
 
 __all__ = ["pull"]
 
@@ -53,6 +53,8 @@ def pull(name: str, *, offline: bool = False, progress: Progress = silent) -> Lo
         WeightsError: the cache cannot be written, or an archive cannot be read.
     """
     pack = find_pack(name)
+    if isinstance(pack.source, PackageSource):
+        return check_pack(pack, trust_stamp=False)  # installing the package brought it
     try:
         return check_pack(pack, trust_stamp=True)
     except WeightsMissing:

@@ -11,6 +11,7 @@ import json
 import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import regex
@@ -68,7 +69,7 @@ def byte_pairs(words: Sequence[str]) -> list[Pair]:
     """
     spelled = [(*word[:-1], word[-1] + LAST) for word in words]
     merges: list[Pair] = []
-    while counts := Counter(pair for parts in spelled for pair in set(zip(parts, parts[1:], strict=False))):
+    while counts := Counter(pair for parts in spelled for pair in set(pairwise(parts))):
         best = max(counts, key=lambda pair: (counts[pair], pair))
         merges.append(best)
         spelled = [_merged(parts, best) for parts in spelled]
