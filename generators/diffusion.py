@@ -1,4 +1,4 @@
-"""Any diffusers pipeline, from a local folder or the hub: text-to-image, class-conditional or unconditional."""
+"""Any diffusers pipeline, from a folder, a weight pack or the hub: text-to-image, class-conditional or unconditional."""
 
 import inspect
 import json
@@ -15,6 +15,7 @@ from audit.component import DrawBatch, Generator
 from audit.digest import bytes_digest, short
 from audit.errors import InputError
 from audit.model_files.torch_device import exact_arithmetic, release, runtime
+from audit.weights import locate
 from generators.diffusion_call import (
     Kind,
     build_scheduler,
@@ -47,8 +48,10 @@ class Diffusion(Generator):
 
     source: ClassVar[str] = "https://github.com/huggingface/diffusers"
 
-    model: str = Field(min_length=1)
+    model: str = ""
     """Folder written by ``save_pretrained``, or a hub id such as ``owner/name``."""
+    pack: str = ""
+    """A weight pack that holds such a folder, instead of ``model``."""
     revision: str = ""
     """Branch, tag or commit on the hub; the commit that it stands for is recorded."""
     variant: str = ""
@@ -84,7 +87,11 @@ class Diffusion(Generator):
         return "off" if value is False else value
 
     @model_validator(mode="after")
-    def _both_sides(self) -> Self:
+    def _consistent(self) -> Self:
+        if bool(self.model) == bool(self.pack):
+            raise ValueError("name one pipeline: either model (a folder or hub id) or pack (a weight pack)")
+        if self.revision and self.pack:
+            raise ValueError("a pack says itself which revision it is; leave revision out")
         if (self.width is None) != (self.height is None):
             raise ValueError("give both width and height, or neither")
         return self
@@ -92,7 +99,11 @@ class Diffusion(Generator):
     # -------------------------------------------------------------------------------------------- what it is
 
     def _folder(self) -> PipelineFolder:
-        return find(self.model, self.revision)
+        return PipelineFolder(locate(self.pack).folder) if self.pack else find(self.model, self.revision)
+
+    def packs(self) -> tuple[str, ...]:
+        """The pipeline's pack."""
+        return (self.pack,) if self.pack else ()
 
     def accepts(self) -> tuple[Kind, ...]:
         """Text prompts, class labels or latents: read from the signature of the pipeline's call."""
@@ -103,8 +114,8 @@ class Diffusion(Generator):
         return None if self.width is None or self.height is None else (self.width, self.height)
 
     def fingerprint(self) -> str:
-        """Digest of the folder's configuration and weights, or the hub commit."""
-        return self._folder().fingerprint()
+        """Digest of the folder's configuration and weights, or the hub commit; empty for a pack, which has its own."""
+        return "" if self.pack else self._folder().fingerprint()
 
     def numerics(self, device: str) -> dict[str, str]:
         """Library versions, device type, dtype, memory savers, and optional packages that change prompts or pixels."""
@@ -129,8 +140,8 @@ class Diffusion(Generator):
         limits = token_limits(folder, self.call)
         told = {
             "pipeline": folder.pipeline.__name__,
-            "model": self.model,
-            "revision": folder.commit or "local folder",
+            "model": self.model or f"weight pack {self.pack}",
+            "revision": folder.commit or ("weight pack" if self.pack else "local folder"),
             "diffusers": diffusers.__version__,
             "scheduler": self._scheduler_name(folder),
             "scheduler_config": self._scheduler_digest(folder),
