@@ -19,7 +19,7 @@ from generators.phantom.identities import IDENTITIES
 from generators.phantom.law import Conditional, Law, Level, Stated, numbers
 from generators.phantom.portrait import AGES, HAIR_COLOURS, HAIRS, OCCUPATIONS, PRESENTATIONS, TONES
 
-__all__ = ["BANDS", "LEVELS", "PRESETS", "TruthTable", "preset", "read_truth"]
+__all__ = ["BANDS", "LEVELS", "PRESETS", "TruthTable", "level_of", "preset", "read_truth"]
 
 PRESETS = ("even", "skewed", "regressed")
 ALL = "all"
@@ -265,6 +265,11 @@ def _parsed(data: bytes, name: str) -> TruthTable:
 def _written(level: Level) -> str:
     """How a file writes a level."""
     return {True: "yes", False: "no"}[level] if isinstance(level, bool) else str(level)
+
+
+def level_of(attribute: str, written: str) -> Level:
+    """The level that a file writes so: ``("tone", "3") -> 3``; any other text stays what it is."""
+    return next((level for level in LEVELS.get(attribute, ()) if _written(level) == written), written)
 
 
 def _plain(attribute: str) -> str:
