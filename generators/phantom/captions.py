@@ -25,6 +25,8 @@ PLACEBO = 0.05
 MOST_NOTED = 12
 SHORT = 0.15
 """Share of captions that are lists of key words from the start."""
+AS_ADJECTIVE = 0.35
+"""Share of the captions with a presentation that say it as in "female nurse", not as in "woman working as a nurse"."""
 BY_BAND = 0.8
 """Share of the captions with a skin tone that say light, medium or dark, not the tone of the scale."""
 ADULT = ((18, "young"), (35, "middle-aged"), (60, "older"))
@@ -115,8 +117,8 @@ class _Words:
             yield self._said("age", GRAMMAR.before)
         work = self._said("occupation", GRAMMAR.noun) if self._works() else ""
         gendered = "presentation" in self.spoken
-        if gendered and work and self.rng.random() < 0.4:
-            yield from (self._said("presentation", GRAMMAR.before), work)
+        if gendered and self.rng.random() < AS_ADJECTIVE:
+            yield from (self._said("presentation", GRAMMAR.before), work or _pick(GRAMMAR.people_nouns, self.rng))
         elif gendered or not work:
             yield self._said("presentation", GRAMMAR.noun) if gendered else _pick(GRAMMAR.people_nouns, self.rng)
             if work:
