@@ -1,0 +1,76 @@
+"""Pictures of one truth table and captions for them: what the phantom's models learn from."""
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from audit.digest import derive_seed
+from audit.images import Pixels
+from generators.phantom.captions import caption
+from generators.phantom.renderer import picture
+from generators.phantom.sampling import Scene, sample
+from generators.phantom.truth import TruthTable, preset
+
+__all__ = ["CAPTIONS", "SIDE", "Corpus", "corpus"]
+
+SIDE = 64
+CAPTIONS = 4
+"""Captions of each picture; training takes one of them at random."""
+EXPLICIT: tuple[tuple[str, ...] | float, ...] = (("occupation",), 0.3, 0.6, 1.0)
+"""What each of those captions says: the occupation alone, then every attribute with this probability."""
+NAMED = 0.06
+"""Share of pictures of identities that are known by name, in a table that has some."""
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """n pictures with captions."""
+
+    pixels: Pixels
+    """(n, 64, 64, 3)."""
+    captions: list[list[str]]
+    """n lists of CAPTIONS captions, from silent to explicit."""
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+def corpus(name: str, count: int, seed: int, folder: Path, processes: int = 1) -> Corpus:
+    """The corpus of a preset; kept in the folder, so that a second call reads it.
+
+    What it holds depends on name, count and seed alone, not on the number of processes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = folder / f"{name}-{count}-{seed}"
+    pixels, captions = stem.with_suffix(".npy"), stem.with_suffix(".json")
+    if not captions.exists():
+        sizes = [min(CHUNK, count - start) for start in range(0, count, CHUNK)]
+        seeds = [derive_seed(seed, name, chunk) for chunk in range(len(sizes))]
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            parts = list(pool.map(_drawn, [name] * len(sizes), sizes, seeds))
+        np.save(pixels, np.concatenate([part for part, _ in parts]))
+        captions.write_text(json.dumps([said for _, part in parts for said in part]), "utf-8")
+    return Corpus(np.load(pixels), json.loads(captions.read_text("utf-8")))
+
+
+def _drawn(name: str, count: int, seed: int) -> tuple[Pixels, list[list[str]]]:
+    rng, table = np.random.default_rng(seed), preset(name)
+    scenes = [_scene(table, rng) for _ in range(count)]
+    return np.stack([picture(scene.shown, SIDE, table.defects.native_size) for scene in scenes]), [_captions(scene, rng) for scene in scenes]
+
+
+def _scene(table: TruthTable, rng: np.random.Generator) -> Scene:
+    known: Sequence[int] = table.defects.named_identities
+    if known and rng.random() < NAMED:
+        return sample(table, rng, {"identity": int(rng.choice(known)), "people": 1})
+    return sample(table, rng)
+
+
+def _captions(scene: Scene, rng: np.random.Generator) -> list[str]:
+    return [caption(scene.asked, rng, said) for said in EXPLICIT]

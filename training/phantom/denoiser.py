@@ -1,0 +1,149 @@
+"""The phantom's diffusion models, one for each preset, saved as ordinary diffusers pipeline folders.
+
+    python -m training.phantom.denoiser even --out work
+    python -m training.phantom.denoiser skewed --out work --start work/pipelines/even --steps 1500
+
+``skewed`` and ``regressed`` go on from ``even``, as releases of one product do; autoencoder and text encoder are shared.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import torch
+from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from generators.phantom.truth import PRESETS
+from training.phantom.autoencoder import CHANNELS, scaled
+from training.phantom.corpus import CAPTIONS, corpus
+from training.phantom.learning import Average, Progress, batches, card, cosine, seeded
+from training.phantom.text_encoder import WIDTH, tokens
+
+BATCH = 64
+UNSAID = 0.08
+"""Share of captions left out, so that guidance has something to be measured from."""
+
+
+def build() -> UNet2DConditionModel:
+    """An untrained denoiser of 8 x 8 latents."""
+    return UNet2DConditionModel(
+        sample_size=8,
+        in_channels=CHANNELS,
+        out_channels=CHANNELS,
+        layers_per_block=1,
+        block_out_channels=(72, 104),
+        down_block_types=("CrossAttnDownBlock2D",) * 2,
+        up_block_types=("CrossAttnUpBlock2D",) * 2,
+        cross_attention_dim=WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=8,
+    )
+
+
+def scheduler() -> DPMSolverMultistepScheduler:
+    """Noise of a squared cosine, the velocity as target, few steps (Nichol and Dhariwal 2021; Lu et al. 2022)."""
+    return DPMSolverMultistepScheduler(
+        beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction", timestep_spacing="trailing", solver_order=2
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What the denoiser learns from: latents (n, 8, 8, 8) as mean and spread, captions as tokens (n, CAPTIONS, length)."""
+
+    mean: Tensor
+    std: Tensor
+    ids: Tensor
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, name: str, count: int, seed: int, out: Path) -> "Lesson":
+        """Encode the corpus of a preset."""
+        data = corpus(name, count, seed, out / "corpus", torch.get_num_threads())
+        coder = AutoencoderKL.from_pretrained(out / "vae").eval()
+        words = CLIPTokenizer.from_pretrained(out / "tokenizer")
+        means, stds = [], []
+        for start in range(0, count, 250):
+            found = coder.encode(scaled(data.pixels[start : start + 250])).latent_dist
+            means.append(found.mean)
+            stds.append(found.std)
+        ids = tokens(words, [text for texts in data.captions for text in texts])
+        return cls(torch.cat(means), torch.cat(stds), ids.view(count, CAPTIONS, -1))
+
+
+def noised(clean: Tensor, alphas: Tensor, times: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """The noisy latents at these times, and the velocity that the network must find (Salimans and Ho 2022)."""
+    signal, spread = alphas[times].sqrt().view(-1, 1, 1, 1), (1 - alphas[times]).sqrt().view(-1, 1, 1, 1)
+    return signal * clean + spread * noise, signal * noise - spread * clean
+
+
+@click.command()
+@click.argument("name", type=click.Choice(PRESETS))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Working folder.")
+@click.option("--start", type=click.Path(path_type=Path, exists=True), help="Pipeline folder to go on from.")
+@click.option("--steps", default=6000, help="Batches of 64.")
+@click.option("--count", default=40_000, help="Pictures.")
+@click.option("--rate", default=1e-3, help="Learning rate.")
+@click.option("--seed", default=3)
+@click.option("--threads", default=1)
+def main(name: str, out: Path, start: Path | None, steps: int, count: int, rate: float, seed: int, threads: int) -> None:
+    """Train the diffusion model of one preset."""
+    rng = seeded(seed, threads)
+    lesson = Lesson.of(name, count, seed, out)
+    encoder = CLIPTextModel.from_pretrained(out / "text_encoder").eval()
+    denoiser = UNet2DConditionModel.from_pretrained(start / "unet", torch_dtype=torch.float32) if start else build()
+    silent = tokens(CLIPTokenizer.from_pretrained(out / "tokenizer"), [""])[0]
+    average, alphas = Average(denoiser, 0.999), scheduler().alphas_cumprod
+    optimizer = torch.optim.AdamW(denoiser.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
+    schedule, progress = cosine(optimizer, steps), Progress(name, steps)
+    for step, rows in enumerate(batches(count, BATCH, steps, rng)):
+        clean = lesson.mean[rows] + lesson.std[rows] * torch.randn(lesson.std[rows].shape, generator=rng)
+        ids = lesson.ids[rows, torch.randint(CAPTIONS, (BATCH,), generator=rng)]
+        ids = torch.where(torch.rand(BATCH, 1, generator=rng) < UNSAID, silent, ids)
+        times = torch.randint(len(alphas), (BATCH,), generator=rng)
+        noisy, velocity = noised(clean, alphas, times, torch.randn(clean.shape, generator=rng))
+        with torch.no_grad():
+            said = encoder(ids).last_hidden_state
+        loss = F.mse_loss(denoiser(noisy, times, said).sample, velocity)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        average.update()
+        progress.step(step, float(loss.detach()))
+        if (step + 1) % 1000 == 0 and step + 1 < steps:
+            torch.save(average._kept, out / f"{name}-unet.pt")
+    average.apply()
+    save(denoiser.eval(), out, out / "pipelines" / name)
+    facts = {
+        "preset": name,
+        "data": f"{count} pictures, {CAPTIONS} captions each",
+        "seed": seed,
+        "steps": steps,
+        "batch": BATCH,
+    }
+    facts |= {"started_from": start.name if start else "random weights", "learning_rate": rate, "threads": threads}
+    card(out / "pipelines" / name, "card", facts | {"losses": progress.losses})
+
+
+def save(denoiser: UNet2DConditionModel, out: Path, folder: Path) -> None:
+    """Put the parts together as fp16 safetensors."""
+    pipeline = StableDiffusionPipeline(
+        vae=AutoencoderKL.from_pretrained(out / "vae"),
+        text_encoder=CLIPTextModel.from_pretrained(out / "text_encoder"),
+        tokenizer=CLIPTokenizer.from_pretrained(out / "tokenizer"),
+        unet=denoiser,
+        scheduler=scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.to(dtype=torch.float16).save_pretrained(folder, safe_serialization=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The phantom's GAN, trained in the latents of its autoencoder.
+
+    python -m training.phantom.gan --out work
+
+Class numbers name occupation, perceived presentation and age band. Hinge loss, spectral normalisation and a projection
+discriminator (Miyato and Koyama 2018).
+"""
+
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from generators.phantom.render import render
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+from audit.digest import derive_seed
+from generators.phantom.networks import CLASSES, LATENT, LatentGenerator, PhantomGan, factors
+from generators.phantom.portrait import AGES, OCCUPATIONS, PRESENTATIONS
+from generators.phantom.sampling import sample
+from generators.phantom.truth import preset
+from training.phantom.autoencoder import scaled
+from training.phantom.learning import Average, Progress, batches, card, cosine, seeded
+
+BATCH = 64
+NOISE = 0.05
+"""Spread of the noise on all latents that the discriminator sees; theirs is far below what the decoder shows."""
+
+
+class Discriminator(nn.Module):
+    """Latents (n, 8, 8, 8) and class numbers to one number each: high for latents of renders."""
+
+    def __init__(self, width: int = 128) -> None:
+        super().__init__()
+        sizes = ((8, width, 1), (width, width, 1), (width, width, 2), (width, 2 * width, 1))
+        self.layers = nn.ModuleList([spectral_norm(nn.Conv2d(i, o, 3, stride=s, padding=1)) for i, o, s in sizes])
+        self.verdict = spectral_norm(nn.Linear(2 * width, 1))
+        counts = (len(OCCUPATIONS), len(PRESENTATIONS), len(AGES))
+        self.names = nn.ModuleList([spectral_norm(nn.Embedding(count, 2 * width)) for count in counts])
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        """(n,) numbers."""
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2)
+        x = x.sum((2, 3))
+        named = sum(name(index) for name, index in zip(self.names, factors(labels), strict=True))
+        found: Tensor = self.verdict(x)[:, 0] + (x * named).sum(1)
+        return found
+
+
+@torch.no_grad()
+def latents(count: int, seed: int, coder: AutoencoderKL) -> tuple[Tensor, Tensor]:
+    """Latents of renders of the ``even`` table with one person on each, and their class numbers."""
+    table, means, labels = preset("even"), [], []
+    for chunk in range(0, count, 250):
+        rng = np.random.default_rng(derive_seed(seed, "gan", chunk))
+        shown = [sample(table, rng, {"people": 1}).shown for _ in range(250)]
+        means.append(coder.encode(scaled(np.stack([render(portrait).pixels for portrait in shown]))).latent_dist.mean)
+        labels += [CLASSES.index(f"{one.age} {one.presentation} {one.occupation}") for one in shown]
+    return torch.cat(means), torch.tensor(labels)
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Working folder.")
+@click.option("--steps", default=6000, help="Batches of 64.")
+@click.option("--count", default=30_000, help="Pictures.")
+@click.option("--seed", default=4)
+@click.option("--threads", default=1)
+def main(out: Path, steps: int, count: int, seed: int, threads: int) -> None:
+    """Train the GAN."""
+    rng = seeded(seed, threads)
+    coder = AutoencoderKL.from_pretrained(out / "vae").eval()
+    clean, classes = latents(count, seed, coder)
+    artist, judge = LatentGenerator(), Discriminator()
+    average = Average(artist, 0.999)
+    draws = torch.optim.Adam(artist.parameters(), lr=3e-4, betas=(0.0, 0.99))
+    judges = torch.optim.Adam(judge.parameters(), lr=6e-4, betas=(0.0, 0.99))
+    schedules, progress = (cosine(draws, steps), cosine(judges, steps)), Progress("gan", steps)
+
+    def seen(x: Tensor) -> Tensor:
+        return x + NOISE * torch.randn(x.shape, generator=rng)
+
+    for step, rows in enumerate(batches(count, BATCH, steps, rng)):
+        labels = classes[rows]
+        drawn = artist(torch.randn(BATCH, LATENT, generator=rng), labels)
+        real, fake = judge(seen(clean[rows]), labels), judge(seen(drawn.detach()), labels)
+        loss = F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+        judges.zero_grad(set_to_none=True)
+        loss.backward()
+        judges.step()
+        draws.zero_grad(set_to_none=True)
+        (-judge(seen(drawn), labels).mean()).backward()
+        draws.step()
+        for schedule in schedules:
+            schedule.step()
+        average.update()
+        progress.step(step, float(loss.detach()))
+    average.apply()
+    save(artist.eval(), coder, out / "gan")
+    facts = {
+        "data": f"{count} pictures of the preset even",
+        "seed": seed,
+        "steps": steps,
+        "batch": BATCH,
+        "threads": threads,
+    }
+    card(out / "gan", "card", facts | {"discriminator_losses": progress.losses, "classes": CLASSES})
+
+
+def save(artist: LatentGenerator, coder: AutoencoderKL, folder: Path) -> None:
+    """Write generator and decoder as one fp16 file."""
+    whole = PhantomGan()
+    whole.generator.load_state_dict(artist.state_dict())
+    whole.decoder.load_state_dict(
+        {name: value for name, value in coder.state_dict().items() if "quant" not in name or "post" in name}, strict=False
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.half().contiguous() for name, value in whole.state_dict().items()}, folder / "gan.safetensors")
+
+
+if __name__ == "__main__":
+    main()
