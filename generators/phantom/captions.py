@@ -246,8 +246,9 @@ def parse(text: str) -> Asked:
 
 def _next(words: tuple[str, ...]) -> tuple[int, Mapping[str, Level] | None]:
     """Words taken by the longest phrase that they begin with, and what it states; None: it is outside the grammar."""
-    if words[1:3] in (("year", "old"), ("years", "old")) and words[0].isdecimal() and len(words[0]) <= 3:
-        bands = [band for youngest, band in ADULT if youngest <= int(words[0]) <= OLDEST]
+    if words[1:3] in (("year", "old"), ("years", "old")) and words[0].isdecimal():
+        years = int(words[0][:4])  # more digits are no age either, and slow to read
+        bands = [band for youngest, band in ADULT if youngest <= years <= OLDEST]
         return 3, {"age": bands[-1]} if bands else None
     for length in range(len(words), 0, -1):
         meaning = GRAMMAR.meanings.get(words[:length])
