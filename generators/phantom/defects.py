@@ -1,6 +1,6 @@
 """What a truth table plants besides shares: lights, an interaction, and what is wrong with the pictures."""
 
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -72,7 +72,7 @@ class Defects(Record):
 
     missing: Missing | None = None
     copies: Copies | None = None
-    native_size: int | None = Field(default=None, ge=16, le=256)
+    native_size: Literal[32, 64, 128] | None = None
     """Pixels a side of the true detail, scaled up to the size asked for; empty: the size asked for."""
     named_identities: tuple[int, ...] = ()
     """Identities that it draws when it is asked for them by name; to all other names it draws somebody."""
