@@ -28,8 +28,8 @@ do not exist, and knows nothing else: of photographs and other drawings it says 
   it. Hair colour of older people is grey, so captions that name it cannot be told apart there.
 - **Data**: {pictures} renders of the table `even`, each with fresh captions that state every attribute with probability .8
   (.2 in three of ten captions).
-- **Training**: `python -m training.phantom.clip --out FOLDER --seed {seed}`: {parameters} parameters, {steps} steps of {batch};
-  {seconds_rendering} s to render and {seconds_training} s to train on {threads} thread(s); torch {torch},
+- **Training**: `python -m training.phantom.clip --out FOLDER --seed {seed}`: {parameters} parameters, {steps} steps of
+  {batch}; {seconds_rendering} s to render and {seconds_training} s to train on {threads} thread(s); torch {torch},
   open_clip {open_clip}, {machine}. Contrastive loss by step: {losses}.
 
 Measured on renders that it has not seen, with the weights as saved:
@@ -38,8 +38,8 @@ Measured on renders that it has not seen, with the weights as saved:
 |---|---|
 {rows}
 
-Retrieval is picture to caption, top 1 of 64: `retrieval` among random portraits described in full, `retrieval_grid` among the
-64 cells of occupation x presentation x age x tone x glasses, of which neighbours differ in one attribute alone.
+Retrieval is picture to caption, top 1 of 64: `retrieval` among random portraits described in full, `retrieval_grid` among
+the 64 cells of occupation x presentation x age x tone x glasses, of which neighbours differ in one attribute alone.
 """
 
 

@@ -8,13 +8,12 @@ CLIP's own 49,408 tokens would make the table of token vectors larger than the r
 """
 
 import json
+import re
 import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-
-import regex
 
 __all__ = ["CONTEXT", "END", "START", "UNKNOWN", "build", "byte_pairs"]
 
@@ -26,7 +25,7 @@ MOST_TOKENS = 1024
 LAST = "</w>"
 """Marks the end of a word."""
 # As CLIP splits a text: runs of letters, single digits, runs of signs.
-PIECES = regex.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
+PIECES = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|(?:[^\w\s]|_)+")
 
 Pair = tuple[str, str]
 
