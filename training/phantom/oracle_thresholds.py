@@ -1,0 +1,105 @@
+"""From what the trained networks say of softened and broken renders to the thresholds below which they abstain."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Generator, nn
+
+from audit.digest import derive_seed
+from audit.images import Pixels
+from generators.phantom.decoding import ATTRIBUTES, HEADS, TONE_BANDS, Seen, Thresholds
+from generators.phantom.oracle import ROWS, Oracle
+from training.phantom import softness
+from training.phantom.breakage import break_some
+from training.phantom.oracle_pictures import UNSAID, Pictures, draw
+
+__all__ = ["broken", "calibrate", "softened", "truths"]
+
+PICTURES = 4_000
+ERROR = 0.002
+"""Share of errors aimed at among what is decoded of softened renders."""
+ABSTENTION = 0.003
+"""Most that may be abstained from for it, of unchanged renders, an attribute."""
+FALSE_ALARM = 0.003
+"""Share of softened renders that may be called broken."""
+TONE_SPREADS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+CHOSEN = (
+    f"On {PICTURES} renders that no network has seen. intact: the largest value up to .5 at which at most {FALSE_ALARM} of "
+    f"softened renders are called broken. tone_spread: likeliest of {TONE_SPREADS} for the tones of softened renders. "
+    f"confidence: the least at which at most {ERROR} of what is decoded of softened renders is wrong, lowered where more "
+    f"than {ABSTENTION} of unchanged renders would be abstained from. The second decoder always says its best guess."
+)
+
+
+def softened(pictures: Pictures, seed: int) -> Pixels:
+    """The pictures as a generative model might draw them: half with either network's changes."""
+    generator = Generator().manual_seed(seed)
+    planes = torch.from_numpy(pictures.pixels).permute(0, 3, 1, 2).float()
+    half = len(planes) // 2
+    changed = [
+        softness.soften(part, changes, generator)
+        for part, changes in ((planes[:half], softness.FIRST), (planes[half:], softness.SECOND))
+    ]
+    return _pixels(torch.cat(changed))
+
+
+def broken(pictures: Pictures, seed: int) -> Pixels:
+    """Half as many broken pictures."""
+    generator = Generator().manual_seed(seed)
+    planes = torch.from_numpy(pictures.pixels).permute(0, 3, 1, 2).float()
+    return _pixels(break_some(planes, torch.from_numpy(pictures.heads), len(planes) // 2, generator))
+
+
+def truths(pictures: Pictures) -> dict[str, npt.NDArray[np.int64]]:
+    """Index of the true level by attribute, ``UNSAID`` where nobody is there."""
+    found = {name: pictures.labels[:, column] for column, name in enumerate(HEADS)}
+    bands = np.concatenate([np.full(len(tones), band) for band, tones in enumerate(TONE_BANDS.values())])
+    tones = found["monk_tone"]
+    return {**found, "tone_band": np.where(tones == UNSAID, UNSAID, bands[tones])}
+
+
+def calibrate(first: nn.Module, second: nn.Module, seed: int, processes: int) -> dict[str, object]:
+    """Choose the thresholds of both decoders.
+
+    Returns:
+        What ``thresholds.json`` holds: by decoder its thresholds, and how they were chosen.
+    """
+    pictures = draw(PICTURES, seed, processes)
+    soft = softened(pictures, derive_seed(seed, "soft"))
+    truth = truths(pictures)
+    spread = max(TONE_SPREADS, key=lambda value: _likelihood(_first(first, second, soft[:1000], value), truth["monk_tone"]))
+    on_soft, on_clean = (_first(first, second, pixels, spread) for pixels in (soft, pictures.pixels))
+    confidence = {name: _least(name, on_soft, on_clean, truth[name]) for name in ATTRIBUTES}
+    intact = min(0.5, float(np.quantile(on_soft.intact, FALSE_ALARM)))
+    chosen = Thresholds(intact=round(intact, 4), tone_spread=spread, confidence=confidence)
+    guess = Thresholds(intact=0)
+    return {"first": chosen.model_dump(), "second": guess.model_dump(), "chosen": CHOSEN}
+
+
+def _first(first: nn.Module, second: nn.Module, pixels: Pixels, spread: float) -> Seen:
+    oracle = Oracle(first, second, {"first": Thresholds(tone_spread=spread), "second": Thresholds()})
+    parts = [oracle.see(pixels[start : start + ROWS])[0] for start in range(0, len(pixels), ROWS)]
+    intact, frame_spread = (np.concatenate([getattr(part, name) for part in parts]) for name in ("intact", "frame_spread"))
+    return Seen(intact, frame_spread, {name: np.concatenate([part.heads[name] for part in parts]) for name in HEADS})
+
+
+def _likelihood(seen: Seen, tones: npt.NDArray[np.int64]) -> float:
+    there = np.flatnonzero(tones[: len(seen.intact)] != UNSAID)
+    return float(np.log(seen.shares["monk_tone"][there, tones[there]] + 1e-9).mean())
+
+
+def _least(attribute: str, on_soft: Seen, on_clean: Seen, truth: npt.NDArray[np.int64]) -> float:
+    there = truth != UNSAID
+    shares = on_soft.shares[attribute][there]
+    sure, wrong = shares.max(axis=1), shares.argmax(axis=1) != truth[there]
+    order = np.argsort(-sure)
+    errors = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
+    good = np.flatnonzero(errors <= ERROR)
+    least = float(sure[order][good[-1]]) if len(good) else 1.0
+    ceiling = float(np.quantile(on_clean.shares[attribute][there].max(axis=1), ABSTENTION))
+    return round(min(least, ceiling), 4)
+
+
+def _pixels(planes: torch.Tensor) -> Pixels:
+    array: Pixels = planes.clamp(0, 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+    return array
