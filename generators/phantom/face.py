@@ -12,7 +12,7 @@ from generators.phantom.canvas import Canvas, Point, Points, mirrored, smooth
 from generators.phantom.palette import SILVER, WHITE, Colour, Complexion, apart, hexed, mix, shade, tint
 from generators.phantom.portrait import CUES, Portrait
 
-__all__ = ["Looks", "draw_ears", "draw_earrings", "draw_face", "draw_glasses", "landmarks", "outline"]
+__all__ = ["Looks", "draw_earrings", "draw_ears", "draw_face", "draw_glasses", "landmarks", "outline"]
 
 EYE_Y, BROW_Y, NOSE_Y, MOUTH_Y = 0.7, -4.4, 4.7, 8.9
 HEIGHT = 14.6  # from the middle of the head to the chin
@@ -49,20 +49,19 @@ class Looks:
     @property
     def mouth_x(self) -> float:
         """Half the width of the mouth."""
-        return 3.6 + 1.4 * self.person.face.mouth
+        return 3.8 + 1.3 * self.person.face.mouth
 
 
 ANGLES = np.linspace(-np.pi / 2, np.pi / 2, 19)
 COS, SIN = np.cos(ANGLES), np.sin(ANGLES)
+JAW = slice(11, 27)  # of the outline, the points below the ears
 
 
 def outline(looks: Looks) -> Points:
     """The face: an oval that narrows to the chin, or one with a wide, square jaw."""
     below = np.maximum(SIN, 0)
-    if looks.cue("jaw"):
-        across = COS * (1 - 0.2 * below**1.5)
-    else:
-        across = np.where(SIN > 0, COS ** (1 - 0.45 * below), COS)
+    oval, square = COS * (1 - 0.24 * below**1.5), np.maximum(COS, 0) ** (1 - 0.5 * below)
+    across = oval if looks.cue("jaw") else square
     half = np.stack([looks.reach * across, HEIGHT * SIN], axis=1).tolist()
     return mirrored(tuple((x, y) for x, y in half))
 
@@ -88,7 +87,9 @@ def draw_ears(head: Canvas, looks: Looks) -> None:
 
 def draw_face(head: Canvas, looks: Looks) -> None:
     """The face with all its features, without hair."""
-    head.shape(outline(looks), looks.skin.flat)
+    contour = outline(looks)
+    head.shape(contour, looks.skin.flat)
+    head.stroke(contour[JAW], 0.9, looks.skin.edge)
     for side in (-1, 1):
         head.oval(side * 7.4, 6.1, 2.1, 1.4, looks.skin.blush)
     _mark(head, looks)
@@ -139,10 +140,10 @@ def _eye(head: Canvas, looks: Looks, side: int) -> None:
     head.disc(x + 0.55, EYE_Y - 0.6, 0.55, WHITE)
     lid = ((x - side * wide, EYE_Y - 0.2), (x, EYE_Y - high - 0.1), (x + side * wide, EYE_Y - 0.4))
     if looks.cue("lashes"):
-        head.stroke(smooth(lid, closed=False), 1.15, looks.skin.liner)
+        head.stroke(smooth(lid, closed=False), 1.4, looks.skin.liner)
         for start, tip, rise in ((0.45, 0.75, 1.5), (0.9, 1.5, 0.9)):
             root = (x + side * wide * start, EYE_Y - high * (1.05 - 0.6 * start**2))
-            head.stroke((root, (x + side * wide * tip, root[1] - rise)), 0.9, looks.skin.liner)
+            head.stroke((root, (x + side * wide * tip, root[1] - rise)), 1.0, looks.skin.liner)
     else:
         head.stroke(smooth(lid, closed=False), 0.6, looks.skin.line)
 
@@ -150,11 +151,11 @@ def _eye(head: Canvas, looks: Looks, side: int) -> None:
 def _brow(head: Canvas, looks: Looks, side: int) -> None:
     x, colour = side * looks.eye_x, _brow_colour(looks)
     if looks.cue("brows"):
-        arch = ((x - side * 2.6, BROW_Y - 0.3), (x - side * 0.2, BROW_Y - 1.2), (x + side * 2.8, BROW_Y + 0.4))
+        arch = ((x - side * 2.6, BROW_Y - 0.4), (x - side * 0.1, BROW_Y - 1.6), (x + side * 2.9, BROW_Y + 0.2))
         head.stroke(smooth(arch, closed=False), 0.9, colour)
     else:
         flat = ((x - side * 2.5, BROW_Y), (x + side * 0.4, BROW_Y - 0.3), (x + side * 2.8, BROW_Y + 0.4))
-        head.stroke(smooth(flat, closed=False), 1.9, colour)
+        head.stroke(smooth(flat, closed=False), 2.3, colour)
 
 
 def _brow_colour(looks: Looks) -> Colour:
@@ -164,7 +165,7 @@ def _brow_colour(looks: Looks) -> Colour:
     if looks.person.age == "older":
         return shade(SILVER, 0.3) if light_skin else SILVER
     own = shade(looks.hair, 0.18)
-    while apart(own, skin) < 130:
+    while apart(own, skin) < 180:
         own = shade(own, 0.2) if light_skin else tint(own, 0.15)
     return own
 
@@ -175,8 +176,8 @@ def _mouth(head: Canvas, looks: Looks) -> None:
     if not looks.cue("lips"):
         head.stroke(smooth((left, (0.0, low), right), closed=False), 0.95, looks.skin.line)
         return
-    upper = ((-wide * 0.35, MOUTH_Y - 1.1), (0.0, MOUTH_Y - 0.8), (wide * 0.35, MOUTH_Y - 1.1))
-    lower = ((wide * 0.6, MOUTH_Y + 1.5), (0.0, MOUTH_Y + 2.5), (-wide * 0.6, MOUTH_Y + 1.5))
+    upper = ((-wide * 0.35, MOUTH_Y - 1.3), (0.0, MOUTH_Y - 0.9), (wide * 0.35, MOUTH_Y - 1.3))
+    lower = ((wide * 0.6, MOUTH_Y + 1.7), (0.0, MOUTH_Y + 2.8), (-wide * 0.6, MOUTH_Y + 1.7))
     head.shape(smooth((left, *upper, right, *lower)), looks.skin.lips)
     head.stroke(smooth((left, (0.0, low - 0.2), right), closed=False), 0.6, shade(looks.skin.lips, 0.45))
     head.stroke(((-0.9, MOUTH_Y + 1.5), (0.9, MOUTH_Y + 1.5)), 0.5, tint(looks.skin.lips, 0.4))

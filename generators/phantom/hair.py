@@ -33,16 +33,16 @@ def draw_back(head: Canvas, looks: Looks) -> None:
     curly = looks.person.hair == "curly"
     if looks.cue("hair"):
         low = LENGTH - 3
-        half = ((0.0, -17.4), (8.5, -15.8), (13.6 + wide, -8.0), (14.4 + wide, 2.0), (14.2 + wide, low), (0.0, low))
-        head.shape(smooth(mirrored(half)), edge)
+        mane = ((0.0, -17.4), (8.5, -15.8), (13.6 + wide, -8.0), (14.4 + wide, 2.0), (14.2 + wide, low), (0.0, low))
+        head.shape(smooth(mirrored(mane)), edge)
     if curly:
         for x, y in BUMPS:
             head.disc(x + (wide if x > 0 else -wide), y, 3.7, edge)
         for x, y in BUMPS:
             head.disc(x + (wide if x > 0 else -wide), y, 3.2, looks.hair)
     elif not looks.cue("hair"):
-        half = ((0.0, -17.4), (8.4, -15.7), (12.9 + wide, -9.4), (13.2 + wide, -2.0), (11.5 + wide, 3.0))
-        head.shape(smooth(mirrored(half)), looks.hair)
+        crop = ((0.0, -17.4), (8.4, -15.7), (12.9 + wide, -9.4), (13.2 + wide, -2.0), (11.5 + wide, 3.0))
+        head.shape(smooth(mirrored(crop)), looks.hair)
 
 
 def draw_locks(head: Canvas, looks: Looks) -> None:
@@ -99,32 +99,17 @@ def draw_front(head: Canvas, looks: Looks) -> None:
 
 
 def _straight_front(head: Canvas, looks: Looks, wide: float) -> None:
-    part = 6.5 if looks.part > 0 else -6.5
-    temple = 12.9 + wide
-    low = 1.2 if not looks.cue("hair") else -1.0
-    inner = 10.2 + wide
-    fringe: Points = (
-        (temple, low), (temple + 0.3, -6.5), (11.8, -12.0), (7.6, -15.8), (0.0, -17.4), (-7.6, -15.8), (-11.8, -12.0),
-        (-temple - 0.3, -6.5), (-temple, low), (-inner, low - 0.2), (-inner + 0.2, -4.6), (-7.4, -9.2 if part > 0 else -8.6),
-        (part, -10.6), (7.4, -8.6 if part > 0 else -9.2), (inner - 0.2, -4.6), (inner, low - 0.2),
-    )  # fmt: skip
-    if part < 0:
-        fringe = tuple((-x, y) for x, y in _swept(fringe, looks))
-    else:
-        fringe = _swept(fringe, looks)
-    curve = smooth(fringe)
-    head.shape(curve, looks.hair)
-    hairline = fringe[9:16]
-    head.stroke(smooth(hairline, closed=False), 0.55, rim(looks))
-    bow = 1 if part > 0 else -1
-    sheen = ((-bow * 9.0, -11.6), (-bow * 4.5, -14.6), (bow * 1.5, -15.4))
+    side, fall = (1 if looks.part > 0 else -1), 0.4 * abs(looks.part)
+    temple, inner = 12.9 + wide, 10.2 + wide
+    low = -1.0 if looks.cue("hair") else 1.2
+    crown = ((7.6, -15.8), (0.0, -17.4), (-7.6, -15.8), (-11.8, -12.0))
+    outer = ((temple, low), (temple + 0.3, -6.5), (11.8, -12.0), *crown, (-temple - 0.3, -6.5), (-temple, low))
+    swept = ((-7.4, -8.6 + 1.2 * fall), (-1.0, -8.3 + 0.6 * fall), (6.0, -10.4), (inner - 0.2, -4.6), (inner, low - 0.2))
+    hairline = ((-inner, low - 0.2), (-inner + 0.2, -4.6), *swept)
+    head.shape(smooth(tuple((side * x, y) for x, y in (*outer, *hairline))), looks.hair)
+    head.stroke(smooth(tuple((side * x, y) for x, y in hairline), closed=False), 0.55, rim(looks))
+    sheen = ((-side * 9.0, -11.6), (-side * 4.5, -14.6), (side * 1.5, -15.4))
     head.stroke(smooth(sheen, closed=False), 1.0, tint(looks.hair, 0.18))
-
-
-def _swept(fringe: Points, looks: Looks) -> Points:
-    """The fringe with its part at the right; how far it falls is a matter of chance."""
-    fall = abs(looks.part) * 1.2
-    return (*fringe[:11], (-7.4, -8.6 + 0.4 * fall), (-1.0, -8.3 + 0.2 * fall), (6.0, -10.4), *fringe[14:])
 
 
 def _curly_front(head: Canvas, looks: Looks, wide: float) -> None:

@@ -69,6 +69,8 @@ class Complexion:
     """The tone itself: cheeks and forehead are exactly this."""
     shaded: Colour
     """The neck below the chin, the inside of an ear."""
+    edge: Colour
+    """Along the jaw, so that it parts from neck and hair."""
     blush: Colour
     line: Colour
     """Nose, natural mouth, lines of age: darker than light skin, lighter than deep skin."""
@@ -85,8 +87,10 @@ def complexion(tone: int) -> Complexion:
     flat = TONE_COLOURS[tone - 1]
     rose, brick, sand, bronze, gold = hexed("ee7a72", "6e241c", "e0a583", "c78f4c", "ecc15f")
     if tone < DEEP:
-        lips, line = hexed("cb3f5c")[0], mix(flat, brick, 0.52 if tone < 6 else 0.66)
-        return Complexion(flat, mix(flat, brick, 0.22), mix(flat, rose, 0.34), line, lips, INK, INK)
+        lips, line = hexed("cb3f5c" if tone < 6 else "d42f55")[0], mix(flat, brick, 0.52 if tone < 6 else 0.66)
+        shaded, edge = mix(flat, brick, 0.22), mix(flat, brick, 0.36)
+        return Complexion(flat, shaded, edge, mix(flat, rose, 0.34), line, lips, INK, INK)
     # Muted lips and soft lines: pale or bright ones on deep skin would quote an old caricature.
     lips, line = mix(flat, hexed("b2405c")[0], 0.78), mix(flat, sand, 0.36)
-    return Complexion(flat, mix(flat, (8, 4, 8), 0.38), mix(flat, rose, 0.26), line, lips, bronze, gold)
+    shaded, edge = mix(flat, (8, 4, 8), 0.38), mix(flat, sand, 0.34)
+    return Complexion(flat, shaded, edge, mix(flat, rose, 0.26), line, lips, bronze, gold)

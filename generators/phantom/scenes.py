@@ -26,7 +26,8 @@ def draw_scene(picture: Canvas, occupation: Occupation, luck: Luck) -> None:
 
 def draw_table(picture: Canvas, luck: Luck) -> None:
     """A table along the lower edge, for tools that nobody holds."""
-    top = mix(*hexed("c79a6b", "a97c54"), luck[1])
+    light, dark = hexed("c79a6b", "a97c54")
+    top = mix(light, dark, luck[1])
     picture.box(0.0, 51.0, 64.0, 64.0, shade(top, 0.28))
     picture.box(0.0, 49.0, 64.0, 54.0, top)
     picture.oval(32.0, 51.6, 15.0, 1.9, shade(top, 0.2))
