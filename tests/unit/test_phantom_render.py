@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from audit.errors import InputError
-from generators.phantom.portrait import AGES, CUES, HAIR_COLOURS, OCCUPATIONS, TONES, Face, Light, Portrait
+from generators.phantom.portrait import AGES, CUES, HAIR_COLOURS, OCCUPATIONS, TONES, Face, Hair, Light, Portrait
 from generators.phantom.render import SIZES, render
 
 MONK = ["f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420"]
@@ -148,11 +148,11 @@ def test_every_attribute_shows(portrait: Portrait) -> None:
     for index, cue in enumerate(CUES):
         cues = tuple(value ^ (i == index) for i, value in enumerate(portrait.cues))
         assert changed(portrait, replace(portrait, cues=cues)) >= 3, cue
-    curly = "straight" if portrait.hair == "curly" else "curly"
+    hair: Hair = "straight" if portrait.hair == "curly" else "curly"
     others = {
         "glasses": replace(portrait, glasses=not portrait.glasses),
         "mobility_aid": replace(portrait, mobility_aid=True),
-        "hair": replace(portrait, hair=curly),
+        "hair": replace(portrait, hair=hair),
         "people": replace(portrait, people=3 - portrait.people),
         "nobody": replace(portrait, people=0),
         "tone": replace(portrait, tone=portrait.tone - 4 if portrait.tone > 5 else portrait.tone + 4),
@@ -179,7 +179,8 @@ def test_each_pair_of_occupations_differs(people: int) -> None:
 
 @pytest.mark.parametrize("trait", ["width", "eye_spacing", "eye_size", "nose", "mouth"])
 def test_the_geometry_of_a_face_shows(trait: str) -> None:
-    low, high = (replace(CAST[0], face=replace(Face(), **{trait: end})) for end in (0.0, 1.0))
+    ends = [replace(Face(), **{trait: end}) for end in (0.0, 1.0)]  # type: ignore[arg-type]
+    low, high = (replace(CAST[0], face=face) for face in ends)
     assert changed(low, high) >= 2
 
 
