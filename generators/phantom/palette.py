@@ -33,7 +33,10 @@ TONE_COLOURS = hexed("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56",
 DEEP = 8
 """From this tone on, lines lighter than the skin are what shows."""
 
-WHITE, INK, GOLD, SILVER = hexed("fcfbf7", "2b2a33", "f0b429", "dde1e9")
+WHITE: Colour = (252, 251, 247)
+INK: Colour = (43, 42, 51)
+GOLD: Colour = (240, 180, 41)
+SILVER: Colour = (221, 225, 233)
 HAIR = dict(zip(("black", "brown", "auburn", "blond"), hexed("2a2731", "714526", "b24a26", "e2b04e"), strict=True))
 
 

@@ -28,8 +28,8 @@ FRAME = 3
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right", "chin")
 
 Mask = npt.NDArray[np.bool_]
-grey = round(float(encoded(FRAME_REFLECTANCE)))
-FRAME_COLOUR: Colour = (grey, grey, grey)
+GREY = round(float(encoded(FRAME_REFLECTANCE)))
+FRAME_COLOUR: Colour = (GREY, GREY, GREY)
 
 
 @dataclass(frozen=True, slots=True)
