@@ -54,6 +54,13 @@ class Span(BaseModel):
     low: FiniteFloat
     high: FiniteFloat
     n: int
+    truth: FiniteFloat | None = None
+    """The true value, where it is known (of a phantom, whose bias was planted)."""
+
+    @property
+    def contains_truth(self) -> bool:
+        """Whether the true value is known and lies in the interval, ends included."""
+        return self.truth is not None and self.low <= self.truth <= self.high
 
 
 class Intervals(_Panel):
@@ -66,6 +73,11 @@ class Intervals(_Panel):
     """A vertical line to compare with."""
     band: tuple[FiniteFloat, FiniteFloat] | None = None
     """The range that an even generator of the same n would show."""
+
+    @property
+    def known(self) -> tuple[Span, ...]:
+        """Rows whose true value is known."""
+        return tuple(row for row in self.rows if row.truth is not None)
 
 
 class Line(BaseModel):

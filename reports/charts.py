@@ -8,9 +8,9 @@ from audit.panels import Bars, Curve, Heatmap, Intervals
 from reports.curves import MOST_LINES, draw_curve
 from reports.heatmaps import MOST_COLUMNS, MOST_LEVELS, draw_heatmap
 from reports.rows import MOST_ROWS, draw_bars, draw_intervals
-from reports.wording import clean, clip
+from reports.wording import clean, clip, count
 
-__all__ = ["Chart", "draw", "fault", "left_out"]
+__all__ = ["Chart", "draw", "fault", "in_words", "left_out"]
 
 Chart = Bars | Intervals | Curve | Heatmap
 
@@ -28,7 +28,17 @@ def draw(panel: Chart, name: str) -> str:
             sheet = draw_curve(panel)
         case Heatmap():
             sheet = draw_heatmap(panel)
-    return sheet.svg(name, clip(clean(panel.title), 200), clip(clean(panel.summary), 1000))
+    return sheet.svg(name, clip(clean(panel.title), 200), clip(clean(in_words(panel)), 1000))
+
+
+def in_words(panel: Chart) -> str:
+    """The text alternative: the panel's summary, and how many intervals contain the true value where it is known."""
+    known = panel.known if isinstance(panel, Intervals) else ()
+    if not known:
+        return panel.summary
+    held = sum(row.contains_truth for row in known)
+    contain = "contains" if held == 1 else "contain"
+    return f"{panel.summary} {held:,} of {count(len(known), 'interval')} {contain} the true value.".strip()
 
 
 def fault(panel: Chart) -> str:

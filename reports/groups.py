@@ -70,7 +70,10 @@ class Quantity:
     cards: tuple[Card, ...]
     cells: tuple[Cell, ...]
     """Rows of the table."""
-    figure: Figure | None = None
+    figures: tuple[Figure, ...] = ()
+    """One chart of all its findings, or the charts that hold them against the truth."""
+    against_truth: bool = False
+    """The charts show true values, which no table of findings has."""
     left_out: str = ""
     zero: str = ""
     """``0 of 96`` where it is a share of something unwanted that never happened; else empty."""
@@ -109,7 +112,7 @@ class Family:
     @property
     def lead(self) -> Quantity | None:
         """The quantity whose chart stands open."""
-        return next((quantity for quantity in self.tabled if quantity.figure), None)
+        return next((quantity for quantity in self.tabled if quantity.figures), None)
 
     @property
     def opened(self) -> tuple[Card, ...]:
@@ -165,8 +168,7 @@ class _Layout:
         judged = any(finding.key in self._verdicts for finding in group)
         zero = "" if judged or not nothing_came(group) else _none_of(group)
         chosen = set() if zero else self._chosen(group)
-        panel = chart_of(group) if len(group) > 1 and not zero else None
-        drawn = panel if panel and (len(panel.rows) > 1 or len(chosen) < len(group)) else None
+        drawn = () if zero else _charts(group, len(chosen))
         cards = tuple(self._card(finding, group, drawn) for finding in group if finding.key in chosen)
         return Quantity(
             metric=group[0].metric,
@@ -175,7 +177,8 @@ class _Layout:
             size=len(group),
             cards=cards,
             cells=self._cells(group, chosen),
-            figure=self._sketchbook.figure(drawn) if drawn else None,
+            figures=tuple(map(self._sketchbook.figure, drawn)),
+            against_truth=any(panel.known for panel in drawn),
             left_out="" if zero else _left_out(group, len(cards)),
             zero=zero,
             shared=_common_facts([finding for finding in group if finding.key not in chosen]),
@@ -194,7 +197,7 @@ class _Layout:
             return 0
         return 2 if finding.where else 1
 
-    def _card(self, finding: Finding, group: list[Finding], beside: Intervals | None) -> Card:
+    def _card(self, finding: Finding, group: list[Finding], beside: Sequence[Intervals]) -> Card:
         self._cards += 1
         verdicts = self._verdicts.get(finding.key, ())
         opened = bool(verdicts) and self._opened < MOST_OPEN
@@ -233,9 +236,19 @@ def _anchor(finding: Finding) -> str:
     return f"finding-{short(digest(finding.key), 12)}"
 
 
-def _own_panels(finding: Finding, beside: Intervals | None) -> tuple[list[Panel], tuple[float, float] | None]:
-    """Panels that show what the table, the strip and the chart of its quantity do not; and a band for the strip."""
-    drawn = {(row.estimate, row.low, row.high) for row in beside.rows} if beside else set()
+def _charts(group: list[Finding], carded: int) -> tuple[Intervals, ...]:
+    """The charts that hold a quantity against the truth, or else one chart of all its findings."""
+    panels = (panel for finding in group for panel in finding.panels)
+    with_truth = tuple(panel for panel in panels if isinstance(panel, Intervals) and panel.known)
+    if with_truth:
+        return with_truth
+    panel = chart_of(group) if len(group) > 1 else None
+    return (panel,) if panel and (len(panel.rows) > 1 or carded < len(group)) else ()
+
+
+def _own_panels(finding: Finding, beside: Sequence[Intervals]) -> tuple[list[Panel], tuple[float, float] | None]:
+    """Panels that show what the table, the strip and the charts of its quantity do not; and a band for the strip."""
+    drawn = {(row.estimate, row.low, row.high) for chart in beside for row in chart.rows}
     own: list[Panel] = []
     band = None
     for panel in finding.panels:

@@ -66,6 +66,7 @@ class Html(Report):
             "targets": targets(grouped, audited.findings),
             "summary": summarise(audited),
             "families": grouped,
+            "against_truth": any(quantity.against_truth for family in grouped for quantity in family.quantities),
             "drawn": drawn(audited),
             "people": depicts_people(audited),
             "provenance": sources,

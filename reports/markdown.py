@@ -7,7 +7,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from audit.component import Audited, Report
-from audit.records import Finding, Verdict
+from audit.panels import Intervals
+from audit.records import Finding, Interval, Verdict
 from reports.noise import settled
 from reports.summary import audited_generators, depicts_people, drawn, stands_out, title_of
 from reports.verdicts import WORDS, overall, ranked, restated
@@ -56,6 +57,7 @@ class Markdown(Report):
                 "What moved against its baseline", [f for f in audited.findings if f.baseline and stands_out(f)]
             ),
             self._findings("What stands out", [f for f in audited.findings if not f.baseline and stands_out(f)]),
+            self._truths(audited),
             _missing(audited),
             f"<sub>{PERCEIVED if depicts_people(audited) else ''}Evidence for a rule, not proof of compliance. The "
             "full report is report.html of the run.</sub>",
@@ -80,6 +82,12 @@ class Markdown(Report):
         ]
         table = self._table(("Finding", "Estimate", "Interval", "Expected", "n"), rows)
         return f"### {title}\n\n{table}" if table else ""
+
+    def _truths(self, audited: Audited) -> str:
+        charts = [(f, p) for f in audited.findings for p in f.panels if isinstance(p, Intervals) and p.known]
+        rows = [(escape(f.key, 140), _held(panel), _missed(panel)) for f, panel in charts]
+        table = self._table(("Finding", "Intervals that contain the true value", "Those that do not"), rows)
+        return f"### Measured against true\n\n{table}" if table else ""
 
     def _table(self, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
         if not rows:
@@ -112,6 +120,20 @@ def _verdict_row(verdict: Verdict, finding: Finding | None) -> tuple[str, ...]:
 
 def _estimate(subject: Finding | Verdict, unit: str) -> str:
     return "" if subject.estimate is None else quantity(subject.estimate, unit, width(subject))
+
+
+def _held(panel: Intervals) -> str:
+    return f"{sum(row.contains_truth for row in panel.known):,} of {len(panel.known):,}"
+
+
+def _missed(panel: Intervals) -> str:
+    """As in ``nurse: 80.1 % to 91.0 %, true 95 %``."""
+    told = [
+        f"{row.label}: {interval(Interval(low=row.low, high=row.high), panel.unit)}, true {mark(row.truth, panel.unit)}"
+        for row in panel.known
+        if row.truth is not None and not row.contains_truth
+    ]
+    return escape(listed(told), 300)
 
 
 def _missing(audited: Audited) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from audit.panels import Bars, Curve, Gallery, Heatmap, Intervals, Panel, Table
-from reports.charts import Chart, draw, fault, left_out
+from audit.panels import Bars, Curve, Gallery, Heatmap, Intervals, Panel, Span, Table
+from reports.charts import Chart, draw, fault, in_words, left_out
 from reports.thumbnails import Album, Page
 from reports.wording import count, quantity
 
@@ -59,7 +59,7 @@ class Sketchbook:
         if not note:
             self._charts += 1
             svg, note = draw(panel, f"chart-{self._charts}"), left_out(panel)
-        return Figure(panel.title, panel.summary, svg, note, _numbers(panel))
+        return Figure(panel.title, in_words(panel), svg, note, _numbers(panel))
 
     def tables(self, panels: Iterable[Panel]) -> list[Sheets]:
         """The tables among the panels."""
@@ -88,6 +88,17 @@ def _cut(title: str, summary: str, columns: tuple[str, ...], rows: tuple[tuple[s
     return Sheets(title, summary, columns, shown, note)
 
 
+def _ends(row: Span, unit: str) -> tuple[str, ...]:
+    spread = row.high - row.low
+    return row.label, *(quantity(value, unit, spread) for value in (row.estimate, row.low, row.high)), str(row.n)
+
+
+def _truth(row: Span, unit: str) -> tuple[str, ...]:
+    if row.truth is None:
+        return "not known", "–"
+    return quantity(row.truth, unit, row.high - row.low), "yes" if row.contains_truth else "no"
+
+
 def _numbers(panel: Chart) -> Sheets:
     """What the chart shows, as a table for those who cannot see it or want the figures."""
     columns: tuple[str, ...]
@@ -97,15 +108,8 @@ def _numbers(panel: Chart) -> Sheets:
             columns = ("", panel.unit or "value")
             rows = [(label, quantity(value, panel.unit)) for label, value in zip(panel.labels, panel.values, strict=False)]
         case Intervals():
-            columns = ("", "estimate", "low", "high", "n")
-            rows = [
-                (
-                    row.label,
-                    *(quantity(value, panel.unit, row.high - row.low) for value in (row.estimate, row.low, row.high)),
-                    str(row.n),
-                )
-                for row in panel.rows
-            ]
+            columns = ("", "estimate", "low", "high", "n", *(("true value", "in the interval") if panel.known else ()))
+            rows = [(*_ends(row, panel.unit), *(_truth(row, panel.unit) if panel.known else ())) for row in panel.rows]
         case Curve():
             columns = ("line", panel.x_label, panel.y_label)
             rows = [

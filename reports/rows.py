@@ -34,12 +34,14 @@ def draw_bars(panel: Bars) -> Sheet:
 
 
 def draw_intervals(panel: Intervals) -> Sheet:
-    """Estimates with whiskers on one common axis; a band for what chance alone would show."""
+    """Estimates with whiskers on one common axis; a band for what chance alone would show; diamonds where truth lies."""
     shown = panel.rows[:MOST_ROWS]
-    marks = [end for row in shown for end in (row.low, row.high, row.estimate)]
+    marks = [end for row in shown for end in (row.low, row.high, row.estimate, *_known(row.truth))]
     scale = Scale.around([*marks, *_known(panel.reference), *(panel.band or ())], EDGE, WIDTH - EDGE)
     bottom = ROW * len(shown)
-    sheet = Sheet(bottom + AXIS + (FOOT if panel.reference is not None or panel.band is not None else 0))
+    compared = panel.reference is not None or panel.band is not None
+    with_truth = any(row.truth is not None for row in shown)
+    sheet = Sheet(bottom + AXIS + FOOT * (compared + with_truth))
     if panel.band is not None:
         left, right = sorted(map(scale, panel.band))
         sheet.box((left, 0), (right - left, bottom), "band")
@@ -52,6 +54,10 @@ def draw_intervals(panel: Intervals) -> Sheet:
     if panel.reference is not None:
         words = mark(panel.reference, panel.unit)
         _reference(sheet, scale(panel.reference), bottom, words, at=(WIDTH, bottom + AXIS + 12))
+    if with_truth:
+        line = bottom + AXIS + FOOT * compared + 12
+        sheet.diamond((10, line - 4), "ink")
+        sheet.text((22, line), "true value", "ink-2", size=11)
     return sheet
 
 
@@ -76,7 +82,8 @@ def _reference(sheet: Sheet, x: float, bottom: float, value: str, at: tuple[floa
 def _span_words(span: Span, unit: str) -> str:
     spread = span.high - span.low
     low, high = (quantity(end, unit, spread) for end in (span.low, span.high))
-    return f"{quantity(span.estimate, unit, spread)}  [{low}, {high}]"
+    truth = "" if span.truth is None else f"  ◇ {quantity(span.truth, unit, spread)}"
+    return f"{quantity(span.estimate, unit, spread)}  [{low}, {high}]{truth}"
 
 
 def _mark(sheet: Sheet, middle: float, row: Span, scale: Scale) -> None:
@@ -85,6 +92,8 @@ def _mark(sheet: Sheet, middle: float, row: Span, scale: Scale) -> None:
     for end in (row.low, row.high):
         sheet.line([(scale(end), middle - 4.5), (scale(end), middle + 4.5)], "s1", width=1.6)
     sheet.dot((scale(row.estimate), middle), "s1", size=9)
+    if row.truth is not None:
+        sheet.diamond((scale(row.truth), middle), "ink")
 
 
 def _axis(sheet: Sheet, scale: Scale, bottom: float, unit: str) -> None:

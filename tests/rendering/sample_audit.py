@@ -148,6 +148,32 @@ def overall_share() -> Finding:
     )
 
 
+def calibration() -> Finding:
+    """A share of a generator whose truth is known: three intervals hold it, one does not, of one nobody knows it."""
+    finding = share_finding("phantom_truth.share", "perceived woman", {}, 0.51, 240)
+    rows = (
+        ("all", 0.51, 0.06, 0.5),
+        ("nurse", 0.93, 0.06, 0.95),
+        ("police officer", 0.31, 0.1, 0.3),
+        ("builder", 0.28, 0.09, 0.05),
+        ("judge", 0.44, 0.1, None),
+    )
+    return finding.model_copy(
+        update={
+            "panels": (
+                Intervals(
+                    title="Measured against true",
+                    summary="Perceived woman, by occupation.",
+                    rows=tuple(
+                        Span(label=label, estimate=e, low=e - h, high=e + h, n=48, truth=t) for label, e, h, t in rows
+                    ),
+                    unit="share",
+                ),
+            )
+        }
+    )
+
+
 def no_estimate() -> Finding:
     """A finding that the data do not support."""
     return Finding(
@@ -252,7 +278,7 @@ def demo() -> Audited:
             share, "inconclusive", 0.55, "representation.perceived_gender where label = perceived woman is at most 0.55"
         ),
     )
-    return audited((good, bad, no_estimate(), share, *cells), verdicts)
+    return audited((good, bad, no_estimate(), share, *cells, calibration()), verdicts)
 
 
 def long() -> Audited:

@@ -46,6 +46,15 @@ def test_summary_holds_a_verdict_table_and_what_moved() -> None:
     assert "1 failed and 3 filtered" in text
 
 
+def test_summary_says_which_intervals_miss_the_truth() -> None:
+    text = Markdown().render(sample_audit.demo()).decode()
+    row = next(line for line in text.split("### Measured against true")[1].splitlines() if "phantom" in line)
+    assert "| 3 of 4 |" in row
+    assert "builder: 19.0" in row
+    assert "true 5" in row
+    assert "judge" not in row
+
+
 def test_summary_is_short_even_for_a_long_run() -> None:
     text = Markdown(rows=5).render(sample_audit.long()).decode()
     assert len(text) < 8000

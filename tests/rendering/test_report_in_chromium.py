@@ -105,6 +105,23 @@ def test_every_chart_stays_inside_its_picture(chromium: Any, pages: dict[str, Pa
         assert visit.page.evaluate(script) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_true_values_are_seen_beside_the_estimates(chromium: Any, pages: dict[str, Path], width: int, scheme: str) -> None:
+    """Four diamonds and the one of the legend: outlines that stand off the card, inside the picture."""
+    script = """svg => [...svg.querySelectorAll('use')].map(u => [getComputedStyle(u), u.getBoundingClientRect()])
+      .filter(([s]) => s.fillOpacity === '0').map(([s, r]) => [s.stroke, r.left, r.right])"""
+    with Visit(chromium, pages["demo"], width, scheme) as visit:
+        chart = visit.unfolded().page.locator("svg.chart", has_text="true value").first
+        box = chart.bounding_box()
+        marks = chart.evaluate(script)
+    assert box
+    drawn = [mark for mark in marks if mark[0] == marks[-1][0]]
+    assert len(drawn) == 5
+    assert len({colour for colour, _, _ in marks}) == 2  # the outline and its halo
+    assert all(box["x"] <= left and right <= box["x"] + box["width"] for _, left, right in marks)
+
+
 def test_prints_in_light_colours_with_methods_unfolded(chromium: Any, pages: dict[str, Path]) -> None:
     with Visit(chromium, pages["demo"], 700, "dark") as visit:
         visit.page.emulate_media(media="print", color_scheme="dark")

@@ -7,7 +7,7 @@ import matplotlib as mpl
 import pytest
 
 from audit.panels import Bars, Curve, Heatmap, Intervals, Line, Span
-from reports.charts import Chart, draw, fault, left_out
+from reports.charts import Chart, draw, fault, in_words, left_out
 from reports.svg import WIDTH, Scale
 
 HOSTILE = "</svg><script>alert(1)</script> $\\frac{1}{2}$ 漢字 नमस्ते \u202e\x00\ud800 " + "w" * 300
@@ -45,6 +45,17 @@ CHARTS: dict[str, Chart] = {
     "one exact interval": Intervals(title="I", summary="S", rows=(Span(label="a", estimate=0, low=0, high=0, n=1),)),
     "intervals far away": Intervals(
         title="I", summary="S", rows=(Span(label="a", estimate=1e20, low=9e19, high=2e20, n=1),)
+    ),
+    "intervals with true values": Intervals(
+        title="I",
+        summary="S",
+        rows=(
+            Span(label="held", estimate=0.5, low=0.4, high=0.6, n=9, truth=0.5),
+            Span(label="missed", estimate=0.2, low=0.1, high=0.3, n=9, truth=0.9),
+            Span(label="not known", estimate=0.3, low=0.2, high=0.4, n=9),
+        ),
+        unit="share",
+        reference=0.5,
     ),
     "curve": Curve(
         title="C",
@@ -119,6 +130,25 @@ def test_a_mark_stands_where_its_value_is() -> None:
         r'd="M [\d.]+ [\d.]+ L ([\d.]+) [\d.]+ Q [^"]*" style="fill: var\(--s1\)"', draw(bars(0.25, 1.0), "c")
     )
     assert [float(w) for w in widths] == pytest.approx([0.25 * WIDTH - 2.5, WIDTH - 2.5], abs=0.1)
+
+
+def test_true_values_have_a_mark_of_their_own_a_legend_and_words() -> None:
+    panel = CHARTS["intervals with true values"]
+    svg = draw(panel, "c")
+    told = texts(svg)
+    assert told.count("true value") == 1
+    assert "50.0\u00a0%  [40.0\u00a0%, 60.0\u00a0%]  ◇ 50.0\u00a0%" in told
+    assert "30.0\u00a0%  [20.0\u00a0%, 40.0\u00a0%]" in told
+    outlines = re.findall(r'<use [^>]*style="fill-opacity: 0; stroke: var\(--ink\)[^>]*>', svg)
+    assert len(outlines) == 3  # two rows and the legend
+    assert ElementTree.fromstring(svg)[1].text == "S 1 of 2 intervals contains the true value." == in_words(panel)
+    assert "true value" not in draw(CHARTS["intervals"], "c")
+
+
+def test_a_true_value_far_from_all_estimates_is_inside_the_picture() -> None:
+    panel = Intervals(title="I", summary="S", rows=(Span(label="a", estimate=0.1, low=0, high=0.2, n=9, truth=3.0),))
+    places = [float(x) for x in re.findall(r'<use [^>]*\bx="([\d.]+)"', draw(panel, "c"))]
+    assert max(places) < WIDTH
 
 
 def test_lines_differ_in_dashes_and_markers_not_in_colour_alone() -> None:

@@ -70,6 +70,24 @@ def test_a_chart_that_shows_more_than_the_cells_stays() -> None:
     assert charts(render(audited([first.model_copy(update={"panels": (panel,)}), *others], costs=()))) == 2
 
 
+def test_charts_against_the_truth_stand_open_one_a_generator_with_their_numbers() -> None:
+    group = []
+    for generator, truth in (("one", 0.5), ("other", 0.9)):
+        own = [each.model_copy(update={"generator": generator, "panels": ()}) for each in cells()]
+        rows = tuple(row.model_copy(update={"truth": truth}) for row in cells()[0].panels[0].rows)
+        panel = Intervals(title=f"Measured against true, {generator}", summary="", rows=rows)
+        group += [own[0].model_copy(update={"panels": (panel,)}), *own[1:]]
+    markup = render(audited(group, costs=()))
+    text = Page(markup).text
+    assert charts(markup) == 2
+    assert "Measured against true, one" in text
+    assert "1 of 3 intervals contains the true value." in text
+    assert "0 of 3 intervals contain the true value." in text
+    assert text.index("in the interval") < text.index("in full: charts")
+    assert "a phantom" in text
+    assert "a phantom" not in Page(render(audited(cells(), costs=()))).text
+
+
 def test_a_band_is_drawn_on_the_strip_and_named_there_beside_the_bounds() -> None:
     row = Span(label="all", estimate=0.4, low=0.3, high=0.5, n=96)
     panel = Intervals(title="Band", summary="", rows=(row,), band=(0.0, 0.1))
