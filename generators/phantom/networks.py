@@ -1,6 +1,7 @@
 """The phantom's GAN: noise and a class go to latents of the phantom's autoencoder, and its decoder draws them."""
 
 from itertools import product
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL
@@ -38,7 +39,8 @@ class Styled(nn.Module):
         scale, shift, scale_2, shift_2 = self.styles(style)[:, :, None, None].chunk(4, 1)
         y = self.first(F.silu(F.instance_norm(x) * (1 + scale) + shift))
         y = self.second(F.silu(F.instance_norm(y) * (1 + scale_2) + shift_2))
-        return x + y
+        drawn: Tensor = x + y
+        return drawn
 
 
 class LatentGenerator(nn.Module):
@@ -79,9 +81,9 @@ class PhantomGan(nn.Module):
         return drawn.clamp(-1, 1)
 
 
-def decoder() -> AutoencoderKL:
+def decoder() -> Any:
     """The autoencoder of the phantom without its encoder and with random weights."""
-    network = AutoencoderKL(
+    network: Any = AutoencoderKL(  # type: ignore[no-untyped-call]  # the library has no types
         block_out_channels=(32, 48, 64, 64),
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
