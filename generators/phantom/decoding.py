@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from audit.images import Pixels
 from audit.records import Abstained, Scored
+from generators.phantom.light import FRAME_REFLECTANCE, encoded, linear
+from generators.phantom.palette import TONE_COLOURS
 from generators.phantom.portrait import AGES, HAIRS, OCCUPATIONS, PRESENTATIONS, TONES, Portrait
 
 __all__ = [
@@ -57,24 +59,8 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {**HEADS, "tone_band": tuple(TONE_BA
 """What is decoded. All but ``people`` and ``occupation`` are those of the person in front."""
 OF_THE_SCENE = ("people", "occupation")
 
-MONK: npt.NDArray[np.uint8] = np.array(
-    [
-        (0xF6, 0xED, 0xE4),
-        (0xF3, 0xE7, 0xDB),
-        (0xF7, 0xEA, 0xD0),
-        (0xEA, 0xDA, 0xBA),
-        (0xD7, 0xBD, 0x96),
-        (0xA0, 0x7E, 0x56),
-        (0x82, 0x5C, 0x43),
-        (0x60, 0x41, 0x34),
-        (0x3A, 0x31, 0x2A),
-        (0x29, 0x24, 0x20),
-    ],
-    dtype=np.uint8,
-)
-"""(10, 3) the Monk scale in sRGB (Monk 2023, https://skintone.google)."""
-WHITE = 0.95
-"""Reflectance of the picture's frame."""
+MONK = np.array(TONE_COLOURS)
+"""(10, 3) the Monk scale in sRGB grey levels, the lightest tone first."""
 FRAME = 2
 """Pixels of the frame that are read, of three: in a soft picture the innermost mixes with what is inside."""
 DIMMEST = 0.38
@@ -224,7 +210,7 @@ def white_frame(pixels: Pixels) -> tuple[Floats, Floats]:
     ring = pixels[:, ~inner].astype(np.float64)
     middle = np.median(ring, axis=1)
     spread = np.median(np.abs(ring - middle[:, None]), axis=1).max(axis=1)
-    light = _linear(middle)
+    light = linear(middle)
     return light, np.where(light.max(axis=1) < DIMMEST, np.inf, spread)
 
 
@@ -247,7 +233,7 @@ def skin_colours(pixels: Pixels, skin: Floats) -> tuple[Floats, npt.NDArray[np.b
     step = SIDE // SKIN_SIDE
     tiles = pixels.reshape(-1, SKIN_SIDE, step, SKIN_SIDE, step, 3).swapaxes(2, 3).reshape(*cells.shape, step * step, 3)
     middle = np.median(np.take_along_axis(tiles, best[:, :, None, None], axis=1).reshape(len(pixels), -1, 3), axis=1)
-    colours = _encoded(_linear(middle) * WHITE / np.maximum(light, 1e-6))
+    colours = encoded(linear(middle) * FRAME_REFLECTANCE / np.maximum(light, 1e-6))
     colours[~found] = 0
     return colours, found
 
@@ -266,16 +252,3 @@ def tone_shares(colours: Floats, spread: float) -> Floats:
     weight = np.exp((distance.min(axis=1, keepdims=True) - distance) / (2 * spread**2))
     shares: Floats = weight / weight.sum(axis=1, keepdims=True)
     return shares
-
-
-def _linear(levels: Floats) -> Floats:
-    """IEC 61966-2-1: grey levels 0..255 to linear light 0..1."""
-    shares = levels / 255
-    found: Floats = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
-    return found
-
-
-def _encoded(light: Floats) -> Floats:
-    """The way back, to grey levels that are not rounded."""
-    light = np.clip(light, 0, 1)
-    return 255 * np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)

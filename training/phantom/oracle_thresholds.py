@@ -13,7 +13,9 @@ from training.phantom import softness
 from training.phantom.breakage import break_some
 from training.phantom.oracle_pictures import UNSAID, Pictures, draw
 
-__all__ = ["broken", "calibrate", "softened", "truths"]
+__all__ = ["broken", "calibrate", "least_confidence", "softened", "truths"]
+
+Floats = npt.NDArray[np.float64]
 
 PICTURES = 4_000
 ERROR = 0.002
@@ -69,7 +71,7 @@ def calibrate(first: nn.Module, second: nn.Module, seed: int, processes: int) ->
     truth = truths(pictures)
     spread = max(TONE_SPREADS, key=lambda value: _likelihood(_first(first, second, soft[:1000], value), truth["monk_tone"]))
     on_soft, on_clean = (_first(first, second, pixels, spread) for pixels in (soft, pictures.pixels))
-    confidence = {name: _least(name, on_soft, on_clean, truth[name]) for name in ATTRIBUTES}
+    confidence = {name: _rounded_down(_least(name, (on_soft, on_clean), truth[name])) for name in ATTRIBUTES}
     intact = min(0.5, float(np.quantile(on_soft.intact, FALSE_ALARM)))
     chosen = Thresholds(intact=round(intact, 4), tone_spread=spread, confidence=confidence)
     guess = Thresholds(intact=0)
@@ -88,16 +90,30 @@ def _likelihood(seen: Seen, tones: npt.NDArray[np.int64]) -> float:
     return float(np.log(seen.shares["monk_tone"][there, tones[there]] + 1e-9).mean())
 
 
-def _least(attribute: str, on_soft: Seen, on_clean: Seen, truth: npt.NDArray[np.int64]) -> float:
+def _least(attribute: str, seen: tuple[Seen, Seen], truth: npt.NDArray[np.int64]) -> float:
     there = truth != UNSAID
-    shares = on_soft.shares[attribute][there]
-    sure, wrong = shares.max(axis=1), shares.argmax(axis=1) != truth[there]
+    soft, clean = (one.shares[attribute][there] for one in seen)
+    return least_confidence(soft, truth[there], clean=clean)
+
+
+def _rounded_down(value: float) -> float:
+    return int(value * 1e4) / 1e4
+
+
+def least_confidence(soft: Floats, truth: npt.NDArray[np.int64], *, clean: Floats) -> float:
+    """The confidence from which on an attribute is read.
+
+    Args:
+        soft: (n, levels) shares of softened renders, and ``truth`` (n,) the index of their true level.
+        truth: see ``soft``.
+        clean: (m, levels) shares of unchanged renders.
+    """
+    sure, wrong = soft.max(axis=1), soft.argmax(axis=1) != truth
     order = np.argsort(-sure)
     errors = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
     good = np.flatnonzero(errors <= ERROR)
     least = float(sure[order][good[-1]]) if len(good) else 1.0
-    ceiling = float(np.quantile(on_clean.shares[attribute][there].max(axis=1), ABSTENTION))
-    return round(min(least, ceiling), 4)
+    return min(least, float(np.quantile(clean.max(axis=1), ABSTENTION)))
 
 
 def _pixels(planes: torch.Tensor) -> Pixels:
