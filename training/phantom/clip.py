@@ -4,7 +4,6 @@ Writes an ordinary open_clip folder (``open_clip.create_model("local-dir:DIR")``
 precision, a tokenizer of the caption words alone, and a card that says what was measured on renders it has not seen.
 """
 
-import argparse
 import json
 import math
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -25,18 +25,16 @@ from generators.phantom.captions import vocabulary
 from training.phantom.clip_card import write_card
 from training.phantom.clip_pairs import ATTRIBUTES, SIDE, UNSAID, Captions, levels, pictures, portraits, spoken
 from training.phantom.clip_skill import skill
+from training.phantom.learning import Progress, batches, cosine, seeded
 from training.phantom.tokens import CONTEXT, build
 
-__all__ = ["contrast", "main", "save"]
+__all__ = ["Heads", "Material", "contrast", "main", "save", "settings", "train"]
 
 PICTURES = 16_000
 WORDINGS = 6
 """Captions of each picture; one of them is drawn at each step."""
 BATCH = 256
-STEPS = 1_000
 RATE = 2e-3
-WARM_UP = 60
-"""Steps."""
 SHIFT = 2
 """Most pixels by which a picture is moved."""
 HEADS_SHARE = 0.5
@@ -68,57 +66,60 @@ class Material:
     wordings: tuple[Captions, ...]
     """Each holds one caption for each of the n pictures."""
 
-    def batch(self, generator: Generator) -> tuple[Tensor, Tensor, Captions]:
+    def batch(self, rows: Tensor, rng: Generator) -> tuple[Tensor, Tensor, Captions]:
         """Moved pictures as float32 in -1..1, what they show, and one caption of each."""
-        rows = torch.randperm(len(self.pixels), generator=generator)[:BATCH]
-        pick = int(torch.randint(len(self.wordings), (1,), generator=generator))
-        captions = self.wordings[pick]
+        captions = self.wordings[int(torch.randint(len(self.wordings), (1,), generator=rng))]
         padded = F.pad(self.pixels[rows].float() / 127.5 - 1, (SHIFT,) * 4, mode="replicate")
-        left, top = torch.randint(2 * SHIFT + 1, (2,), generator=generator).tolist()
-        moved = padded[..., top : top + SIDE, left : left + SIDE]
+        left, top = torch.randint(2 * SHIFT + 1, (2,), generator=rng).tolist()
+        moved = padded[..., top : top + SIDE, left : left + SIDE].contiguous(memory_format=torch.channels_last)
         return moved, self.shown[rows], Captions(captions.tokens[rows], captions.said[rows])
 
 
-def main() -> None:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How it is trained."""
+
+    steps: int
+    bfloat16: bool = False
+    """Products of the towers in bfloat16; weights and cosines stay float32."""
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the model.")
+@click.option("--steps", default=1000, help="Batches of 256 pictures and captions.")
+@click.option("--seed", default=1)
+@click.option("--threads", default=1)
+@click.option("--bfloat16", is_flag=True, help="Multiply in bfloat16: faster where the processor can, slower elsewhere.")
+def main(out: Path, steps: int, seed: int, threads: int, bfloat16: bool) -> None:
     """Train, save, measure, write the card."""
-    asked = _arguments()
-    torch.set_num_threads(asked.threads)
-    torch.use_deterministic_algorithms(mode=True)
+    rng = seeded(seed, threads)
     began = time.monotonic()
-    build(vocabulary(), asked.out)
-    tokenizer = CLIPTokenizer.from_pretrained(asked.out)
-    material = _material(derive_seed(asked.seed, "pictures"), tokenizer)
+    words = CLIPTokenizer.from_pretrained(build(vocabulary(), out))
+    model = settings(len(words))
+    network = CLIP(**model)
+    material = _material(derive_seed(seed, "pictures"), words)
     rendered = time.monotonic()
-    print(f"{PICTURES} renders in {rendered - began:.0f} s", flush=True)
-    network, losses = train(material, len(tokenizer), asked.seed)
+    losses = train(network, material, Plan(steps, bfloat16), rng)
     history = {
-        "seed": asked.seed,
+        "seed": seed,
         "pictures": PICTURES,
-        "steps": STEPS,
+        "steps": steps,
         "batch": BATCH,
-        "threads": asked.threads,
+        "threads": threads,
+        "products": "bfloat16" if bfloat16 else "float32",
         "parameters": sum(value.numel() for value in network.parameters()),
         "seconds_rendering": round(rendered - began),
         "seconds_training": round(time.monotonic() - rendered),
         "losses": losses,
     }
-    save(network, settings(len(tokenizer)), asked.out)
-    write_card(asked.out, history, skill(asked.out, derive_seed(asked.seed, "held out")))
+    save(network, model, out)
+    write_card(out, history, skill(out, derive_seed(seed, "held out")))
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m training.phantom.clip", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the model")
-    parser.add_argument("--threads", type=int, default=1, help="of torch; 1 repeats bit for bit")
-    parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args()
-
-
-def _material(seed: int, tokenizer: CLIPTokenizer) -> Material:
+def _material(seed: int, words: CLIPTokenizer) -> Material:
     rng = np.random.default_rng(seed)
     shown = portraits(PICTURES, rng)
-    wordings = tuple(spoken(shown, rng, tokenizer) for _ in range(WORDINGS))
-    return Material(pictures(shown), levels(shown), wordings)
+    return Material(pictures(shown), levels(shown), tuple(spoken(shown, rng, words) for _ in range(WORDINGS)))
 
 
 class Heads(nn.Module):
@@ -143,26 +144,23 @@ class Heads(nn.Module):
         return torch.stack(losses).mean()
 
 
-def train(material: Material, words: int, seed: int) -> tuple[CLIP, dict[int, float]]:
-    """Train both towers from scratch.
+def train(network: CLIP, material: Material, plan: Plan, rng: Generator) -> list[tuple[int, float]]:
+    """Train both towers.
 
     Returns:
-        The model, and the mean contrastive loss by step.
+        Steps, and the mean contrastive loss up to each.
     """
-    torch.manual_seed(derive_seed(seed, "weights"))
-    generator = Generator().manual_seed(derive_seed(seed, "batches"))
-    network = CLIP(**settings(words)).train().to(memory_format=torch.channels_last)
-    heads = Heads(settings(words)["embed_dim"])
+    network.train().to(memory_format=torch.channels_last)
+    heads = Heads(network.text_projection.shape[1])
     optimizer = torch.optim.AdamW([*network.parameters(), *heads.parameters()], lr=RATE, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _pace)
-    losses: dict[int, float] = {}
-    recent: list[float] = []
-    for step in range(1, STEPS + 1):
-        pixels, shown, captions = material.batch(generator)
-        images = network.encode_image(pixels.contiguous(memory_format=torch.channels_last), normalize=True)
-        texts = network.encode_text(captions.tokens, normalize=True)
+    schedule, progress = cosine(optimizer, plan.steps), Progress("clip", plan.steps)
+    for step, rows in enumerate(batches(PICTURES, BATCH, plan.steps, rng)):
+        pixels, shown, captions = material.batch(rows, rng)
+        with torch.autocast("cpu", torch.bfloat16, enabled=plan.bfloat16):
+            towers = network.encode_image(pixels), network.encode_text(captions.tokens)
+        images, texts = (F.normalize(vectors.float(), dim=1) for vectors in towers)
         loss = contrast(network.logit_scale.exp() * images @ texts.T, captions.true_of(shown))
-        recent.append(float(loss.detach()))
+        progress.step(step, loss.item())
         loss = loss + HEADS_SHARE * (heads(images, shown) + heads(texts, captions.said))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -170,11 +168,8 @@ def train(material: Material, words: int, seed: int) -> tuple[CLIP, dict[int, fl
         optimizer.step()
         schedule.step()
         network.logit_scale.data.clamp_(0, STEEPEST)
-        if step % 50 == 0 or step == STEPS:
-            losses[step] = round(float(np.mean(recent)), 4)
-            print(f"step {step}, loss {losses[step]}", flush=True)
-            recent.clear()
-    return network.eval(), losses
+    network.eval()
+    return progress.losses
 
 
 def contrast(cosines: Tensor, true: Tensor) -> Tensor:
@@ -188,11 +183,6 @@ def contrast(cosines: Tensor, true: Tensor) -> Tensor:
     logits = cosines.masked_fill(true & ~own, -torch.inf)
     places = torch.arange(len(cosines))
     return (F.cross_entropy(logits, places) + F.cross_entropy(logits.T, places)) / 2
-
-
-def _pace(step: int) -> float:
-    """Warm up, then fall along a cosine."""
-    return min((step + 1) / WARM_UP, 0.5 * (1 + math.cos(math.pi * step / STEPS)) + 1e-3)
 
 
 def save(network: CLIP, model: dict[str, Any], folder: Path) -> None:

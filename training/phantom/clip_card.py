@@ -28,9 +28,9 @@ do not exist, and knows nothing else: of photographs and other drawings it says 
   it. Hair colour of older people is grey, so captions that name it cannot be told apart there.
 - **Data**: {pictures} renders of the table `even`, each with fresh captions that state every attribute with probability .8
   (.2 in three of ten captions).
-- **Training**: `python -m training.phantom.clip --out FOLDER --seed {seed}`: {parameters} parameters, {steps} steps of
-  {batch}; {seconds_rendering} s to render and {seconds_training} s to train on {threads} thread(s); torch {torch},
-  open_clip {open_clip}, {machine}. Contrastive loss by step: {losses}.
+- **Training**: `python -m training.phantom.clip --out FOLDER --steps {steps} --seed {seed}`; {parameters} parameters,
+  {batch} pairs a step; {seconds_rendering} s to render and {seconds_training} s to train on {threads} thread(s), products in
+  {products}; torch {torch}, open_clip {open_clip}, {machine}. Contrastive loss by step: {losses}.
 
 Measured on renders that it has not seen, with the weights as saved:
 
@@ -46,10 +46,10 @@ the 64 cells of occupation x presentation x age x tone x glasses, of which neigh
 def write_card(folder: Path, history: Mapping[str, object], measured: Mapping[str, float]) -> None:
     """Write ``README.md``."""
     losses = history["losses"]
-    assert isinstance(losses, Mapping)
+    assert isinstance(losses, list)
     facts = {
         **history,
-        "losses": ", ".join(f"{step}: {loss}" for step, loss in losses.items()),
+        "losses": ", ".join(f"{step}: {loss:.3f}" for step, loss in losses),
         "torch": torch.__version__,
         "open_clip": open_clip.__version__,
         "machine": platform.machine(),
