@@ -100,13 +100,11 @@ def main(out: Path, steps: int, seed: int, threads: int, bfloat16: bool) -> None
     material = _material(derive_seed(seed, "pictures"), words)
     rendered = time.monotonic()
     losses = train(network, material, Plan(steps, bfloat16), rng)
+    options = f"--steps {steps} --seed {seed} --threads {threads}{' --bfloat16' if bfloat16 else ''}"
     history = {
-        "seed": seed,
+        "command": f"python -m training.phantom.clip --out FOLDER {options}",
         "pictures": PICTURES,
-        "steps": steps,
         "batch": BATCH,
-        "threads": threads,
-        "products": "bfloat16" if bfloat16 else "float32",
         "parameters": sum(value.numel() for value in network.parameters()),
         "seconds_rendering": round(rendered - began),
         "seconds_training": round(time.monotonic() - rendered),

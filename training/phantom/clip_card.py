@@ -28,9 +28,9 @@ do not exist, and knows nothing else: of photographs and other drawings it says 
   it. Hair colour of older people is grey, so captions that name it cannot be told apart there.
 - **Data**: {pictures} renders of the table `even`, each with fresh captions that state every attribute with probability .8
   (.2 in three of ten captions).
-- **Training**: `python -m training.phantom.clip --out FOLDER --steps {steps} --seed {seed}`; {parameters} parameters,
-  {batch} pairs a step; {seconds_rendering} s to render and {seconds_training} s to train on {threads} thread(s), products in
-  {products}; torch {torch}, open_clip {open_clip}, {machine}. Contrastive loss by step: {losses}.
+- **Training**: `{command}`; {parameters} parameters, {batch} pairs a step;
+  {seconds_rendering} s to render and {seconds_training} s to train, with torch {torch} and open_clip {open_clip}
+  on {machine}. Contrastive loss by step: {losses}.
 
 Measured on renders that it has not seen, with the weights as saved:
 
