@@ -14,7 +14,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 
 from training.phantom.corpus import corpus
-from training.phantom.learning import Average, Progress, batches, card, cosine, seeded
+from training.phantom.learning import DEVICE, Average, Progress, batches, card, cosine, seeded
 
 CHANNELS = 8
 """Numbers of one latent position."""
@@ -68,8 +68,8 @@ def standardise(network: AutoencoderKL, images: Tensor) -> None:
 
 
 def scaled(pixels: np.ndarray) -> Tensor:
-    """uint8 (n, h, w, 3) to float (n, 3, h, w) in -1..1."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    """uint8 (n, h, w, 3) to float (n, 3, h, w) in -1..1, on the device."""
+    return torch.from_numpy(pixels).to(DEVICE).permute(0, 3, 1, 2).float().div(127.5).sub(1)
 
 
 @click.command()
@@ -83,12 +83,12 @@ def main(out: Path, steps: int, count: int, seed: int, threads: int) -> None:
     rng = seeded(seed, threads)
     parts = [corpus(name, count, seed, out / "corpus", threads).pixels for name in ("even", "skewed", "regressed")]
     pixels = np.concatenate(parts)
-    network = build()
+    network = build().to(DEVICE)
     average = Average(network, 0.998)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1.5e-3, betas=(0.9, 0.99), weight_decay=1e-4)
     schedule, progress = cosine(optimizer, steps), Progress("autoencoder", steps)
     for step, rows in enumerate(batches(len(pixels) - 512, BATCH, steps, rng)):
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(DEVICE.type, torch.bfloat16):
             loss, _ = loss_of(network, scaled(pixels[rows.numpy()]))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

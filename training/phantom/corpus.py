@@ -62,7 +62,9 @@ def corpus(name: str, count: int, seed: int, folder: Path, processes: int = 1) -
 def _drawn(name: str, count: int, seed: int) -> tuple[Pixels, list[list[str]]]:
     rng, table = np.random.default_rng(seed), preset(name)
     scenes = [_scene(table, rng) for _ in range(count)]
-    return np.stack([picture(scene.shown, SIDE, table.defects.native_size) for scene in scenes]), [_captions(scene, rng) for scene in scenes]
+    return np.stack([picture(scene.shown, SIDE, table.defects.native_size) for scene in scenes]), [
+        _captions(scene, rng) for scene in scenes
+    ]
 
 
 def _scene(table: TruthTable, rng: np.random.Generator) -> Scene:

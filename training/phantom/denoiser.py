@@ -19,7 +19,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from generators.phantom.truth import PRESETS
 from training.phantom.autoencoder import CHANNELS, scaled
 from training.phantom.corpus import CAPTIONS, corpus
-from training.phantom.learning import Average, Progress, batches, card, cosine, seeded
+from training.phantom.learning import DEVICE, Average, Progress, batches, card, cosine, seeded
 from training.phantom.text_encoder import WIDTH, tokens
 
 BATCH = 64
@@ -63,13 +63,13 @@ class Lesson:
     def of(cls, name: str, count: int, seed: int, out: Path) -> "Lesson":
         """Encode the corpus of a preset."""
         data = corpus(name, count, seed, out / "corpus", torch.get_num_threads())
-        coder = AutoencoderKL.from_pretrained(out / "vae").eval()
+        coder = AutoencoderKL.from_pretrained(out / "vae").eval().to(DEVICE)
         words = CLIPTokenizer.from_pretrained(out / "tokenizer")
         means, stds = [], []
         for start in range(0, count, 250):
             found = coder.encode(scaled(data.pixels[start : start + 250])).latent_dist
-            means.append(found.mean)
-            stds.append(found.std)
+            means.append(found.mean.cpu())
+            stds.append(found.std.cpu())
         ids = tokens(words, [text for texts in data.captions for text in texts])
         return cls(torch.cat(means), torch.cat(stds), ids.view(count, CAPTIONS, -1))
 
@@ -93,8 +93,9 @@ def main(name: str, out: Path, start: Path | None, steps: int, count: int, rate:
     """Train the diffusion model of one preset."""
     rng = seeded(seed, threads)
     lesson = Lesson.of(name, count, seed, out)
-    encoder = CLIPTextModel.from_pretrained(out / "text_encoder").eval()
+    encoder = CLIPTextModel.from_pretrained(out / "text_encoder").eval().to(DEVICE)
     denoiser = UNet2DConditionModel.from_pretrained(start / "unet", torch_dtype=torch.float32) if start else build()
+    denoiser.to(DEVICE)
     silent = tokens(CLIPTokenizer.from_pretrained(out / "tokenizer"), [""])[0]
     average, alphas = Average(denoiser, 0.999), scheduler().alphas_cumprod
     optimizer = torch.optim.AdamW(denoiser.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
@@ -106,8 +107,8 @@ def main(name: str, out: Path, start: Path | None, steps: int, count: int, rate:
         times = torch.randint(len(alphas), (BATCH,), generator=rng)
         noisy, velocity = noised(clean, alphas, times, torch.randn(clean.shape, generator=rng))
         with torch.no_grad():
-            said = encoder(ids).last_hidden_state
-        loss = F.mse_loss(denoiser(noisy, times, said).sample, velocity)
+            said = encoder(ids.to(DEVICE)).last_hidden_state
+        loss = F.mse_loss(denoiser(noisy.to(DEVICE), times.to(DEVICE), said).sample, velocity.to(DEVICE))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
@@ -118,7 +119,7 @@ def main(name: str, out: Path, start: Path | None, steps: int, count: int, rate:
         if (step + 1) % 1000 == 0 and step + 1 < steps:
             torch.save(average._kept, out / f"{name}-unet.pt")
     average.apply()
-    save(denoiser.eval(), out, out / "pipelines" / name)
+    save(denoiser.eval().cpu(), out, out / "pipelines" / name)
     facts = {
         "preset": name,
         "data": f"{count} pictures, {CAPTIONS} captions each",

@@ -12,7 +12,6 @@ import click
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
-from generators.phantom.render import render
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -21,10 +20,11 @@ from torch.nn.utils.parametrizations import spectral_norm
 from audit.digest import derive_seed
 from generators.phantom.networks import CLASSES, LATENT, LatentGenerator, PhantomGan, factors
 from generators.phantom.portrait import AGES, OCCUPATIONS, PRESENTATIONS
+from generators.phantom.render import render
 from generators.phantom.sampling import sample
 from generators.phantom.truth import preset
 from training.phantom.autoencoder import scaled
-from training.phantom.learning import Average, Progress, batches, card, cosine, seeded
+from training.phantom.learning import DEVICE, Average, Progress, batches, card, cosine, seeded
 
 BATCH = 64
 NOISE = 0.05
@@ -61,7 +61,7 @@ def latents(count: int, seed: int, coder: AutoencoderKL) -> tuple[Tensor, Tensor
         shown = [sample(table, rng, {"people": 1}).shown for _ in range(250)]
         means.append(coder.encode(scaled(np.stack([render(portrait).pixels for portrait in shown]))).latent_dist.mean)
         labels += [CLASSES.index(f"{one.age} {one.presentation} {one.occupation}") for one in shown]
-    return torch.cat(means), torch.tensor(labels)
+    return torch.cat(means), torch.tensor(labels, device=DEVICE)
 
 
 @click.command()
@@ -73,20 +73,21 @@ def latents(count: int, seed: int, coder: AutoencoderKL) -> tuple[Tensor, Tensor
 def main(out: Path, steps: int, count: int, seed: int, threads: int) -> None:
     """Train the GAN."""
     rng = seeded(seed, threads)
-    coder = AutoencoderKL.from_pretrained(out / "vae").eval()
+    coder = AutoencoderKL.from_pretrained(out / "vae").eval().to(DEVICE)
     clean, classes = latents(count, seed, coder)
-    artist, judge = LatentGenerator(), Discriminator()
+    artist, judge = LatentGenerator().to(DEVICE), Discriminator().to(DEVICE)
     average = Average(artist, 0.999)
     draws = torch.optim.Adam(artist.parameters(), lr=3e-4, betas=(0.0, 0.99))
     judges = torch.optim.Adam(judge.parameters(), lr=6e-4, betas=(0.0, 0.99))
     schedules, progress = (cosine(draws, steps), cosine(judges, steps)), Progress("gan", steps)
 
     def seen(x: Tensor) -> Tensor:
-        return x + NOISE * torch.randn(x.shape, generator=rng)
+        return x + NOISE * torch.randn(x.shape, generator=rng).to(DEVICE)
 
     for step, rows in enumerate(batches(count, BATCH, steps, rng)):
+        rows = rows.to(DEVICE)
         labels = classes[rows]
-        drawn = artist(torch.randn(BATCH, LATENT, generator=rng), labels)
+        drawn = artist(torch.randn(BATCH, LATENT, generator=rng).to(DEVICE), labels)
         real, fake = judge(seen(clean[rows]), labels), judge(seen(drawn.detach()), labels)
         loss = F.relu(1 - real).mean() + F.relu(1 + fake).mean()
         judges.zero_grad(set_to_none=True)
@@ -100,7 +101,7 @@ def main(out: Path, steps: int, count: int, seed: int, threads: int) -> None:
         average.update()
         progress.step(step, float(loss.detach()))
     average.apply()
-    save(artist.eval(), coder, out / "gan")
+    save(artist.eval().cpu(), coder.cpu(), out / "gan")
     facts = {
         "data": f"{count} pictures of the preset even",
         "seed": seed,

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -11,11 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Average", "Progress", "batches", "card", "cosine", "seeded"]
+__all__ = ["DEVICE", "Average", "Progress", "batches", "card", "cosine", "seeded"]
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+"""Where networks learn; everything random is drawn on the CPU, so that a seed means the same on both."""
 
 
 def seeded(seed: int, threads: int) -> torch.Generator:
     """Fix every source of chance; the same threads on the same machine then give the same weights on a CPU."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  # libraries that draw from the global state
     torch.manual_seed(seed)

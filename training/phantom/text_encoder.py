@@ -20,7 +20,7 @@ from generators.phantom.captions import caption, parse, vocabulary
 from generators.phantom.identities import IDENTITIES
 from generators.phantom.sampling import sample
 from generators.phantom.truth import BANDS, LEVELS, preset
-from training.phantom.learning import Progress, card, cosine, seeded
+from training.phantom.learning import DEVICE, Progress, card, cosine, seeded
 from training.phantom.tokens import CONTEXT, build
 
 WIDTH = 128
@@ -91,20 +91,20 @@ def main(out: Path, steps: int, seed: int, threads: int) -> None:
     """Train the text encoder."""
     rng = seeded(seed, threads)
     words = tokenizer(out / "tokenizer")
-    encoder = network(words)
+    encoder = network(words).to(DEVICE)
     texts, labels = pool(POOL + 1000, seed)
-    ids = tokens(words, texts)
-    heads = nn.ModuleList([nn.Linear(WIDTH, len(levels) + 1) for levels in HEADS.values()])
+    ids, labels = tokens(words, texts).to(DEVICE), labels.to(DEVICE)
+    heads = nn.ModuleList([nn.Linear(WIDTH, len(levels) + 1) for levels in HEADS.values()]).to(DEVICE)
     optimizer = torch.optim.AdamW([*encoder.parameters(), *heads.parameters()], lr=1e-3, betas=(0.9, 0.98))
     schedule, progress = cosine(optimizer, steps), Progress("text encoder", steps)
     for step in range(steps):
-        rows = torch.randint(POOL, (BATCH,), generator=rng)
+        rows = torch.randint(POOL, (BATCH,), generator=rng).to(DEVICE)
         loss = _losses(encoder, heads, ids[rows], labels[rows])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         schedule.step()
-        progress.step(step, float(loss))
+        progress.step(step, float(loss.detach()))
     encoder.eval()
     right = _right(encoder, heads, ids[POOL:], labels[POOL:])
     print("right on 1,000 new captions:", right)
