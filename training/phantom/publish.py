@@ -35,12 +35,12 @@ folder (`StableDiffusionPipeline`). {about}
 - **People**: all drawn people are adults. Attributes are perceived ones, drawn by cues that overlap.
 """
 GAN = """\
-A conditional GAN of portraits of people who do not exist, 64 x 64 pixels: noise and a class go to latents, the decoder of the
-phantom's autoencoder draws them. The class number is occupation x perceived presentation x perceived age band, in the order
-of `generators.phantom.networks.CLASSES`.
+A conditional GAN of portraits of people who do not exist, 64 x 64 pixels: noise and a class go to latents, the decoder of
+the phantom's autoencoder draws them. The class number is occupation x perceived presentation x perceived age band, in the
+order of `generators.phantom.networks.CLASSES`.
 
-- **Use**: the generator `gan` with `factory: generators.phantom.networks:gan`, `pack: phantom-gan`, `file: gan.safetensors`,
-  `latent: [64]`, `classes: 78`.
+- **Use**: the generator `gan` with `factory: generators.phantom.networks:gan`, `pack: phantom-gan`,
+  `file: gan.safetensors`, `latent: [64]`, `classes: 78`.
 - **Not for**: pictures of real people, or anything besides testing.
 - **Limits**: less varied than the diffusion models, and broken more often: see below.
 """
