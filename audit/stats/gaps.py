@@ -6,10 +6,12 @@ where a unit has no image in a group.
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from audit.stats.intervals import FloatArray, cluster_mean, cluster_share, residuals
+from audit.stats.paired import Parts, difference
 from audit.stats.skew import Null
 
 __all__ = ["Gap", "difference_values", "gap", "permuted_gap"]
@@ -36,6 +38,9 @@ def gap(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0.95, shar
     (Bonferroni), from the intervals of both means and the correlation of the units that are in both groups (Zou &
     Donner 2008). The gap lies between the largest low end (at least 0) and the largest high end.
 
+    Shares of groups with units in common get the score interval of ``paired.difference`` instead: recovered from the two
+    shares, an interval of arms that hardly differ shrinks to a point.
+
     Args:
         totals, sizes: (u, k) sums of values and counts by unit and group; every group has an image.
         confidence: 0 .. 1.
@@ -57,7 +62,21 @@ def gap(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0.95, shar
         return Gap(value, None, highest, lowest)
     apart = means[:, None] - means[None, :]
     reach = _reach(means - ends[:, 0], ends[:, 1] - means, _correlation(totals, sizes))
-    return Gap(value, (max(0.0, float((apart - reach).max())), float((apart + reach.T).max())), highest, lowest)
+    lows, highs = apart - reach, apart + reach.T
+    if share:
+        for first, second in combinations(range(groups), 2):
+            if np.any((sizes[:, first] > 0) & (sizes[:, second] > 0)):
+                moved = difference(_side(totals, sizes, first), _side(totals, sizes, second), confidence=each, share=True)
+                assert moved.low is not None
+                assert moved.high is not None
+                lows[first, second], highs[first, second] = moved.low, moved.high
+                lows[second, first], highs[second, first] = -moved.high, -moved.low
+    return Gap(value, (max(0.0, float(lows.max())), float(highs.max())), highest, lowest)
+
+
+def _side(totals: FloatArray, sizes: FloatArray, group: int) -> Parts:
+    there = np.flatnonzero(sizes[:, group] > 0)
+    return {str(unit): (float(totals[unit, group]), float(sizes[unit, group])) for unit in there}
 
 
 def _reach(down: FloatArray, up: FloatArray, correlation: FloatArray) -> FloatArray:
