@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from generators.phantom.portrait import AGES, OCCUPATIONS, PRESENTATIONS
 
-__all__ = ["CLASSES", "LATENT", "LatentGenerator", "PhantomGan", "decoder", "factors", "gan"]
+__all__ = ["AUTOENCODER", "CLASSES", "LATENT", "LatentGenerator", "PhantomGan", "decoder", "factors", "gan"]
 
 CLASSES = tuple(
     f"{age} {presentation} {occupation}" for occupation, presentation, age in product(OCCUPATIONS, PRESENTATIONS, AGES)
@@ -18,6 +18,18 @@ CLASSES = tuple(
 """What each class number stands for."""
 LATENT = 64
 """Numbers of z."""
+AUTOENCODER: dict[str, Any] = {
+    "block_out_channels": (32, 48, 64),
+    "down_block_types": ("DownEncoderBlock2D",) * 3,
+    "up_block_types": ("UpDecoderBlock2D",) * 3,
+    "latent_channels": 4,
+    "layers_per_block": 1,
+    "norm_num_groups": 8,
+    "mid_block_add_attention": False,
+    "sample_size": 64,
+    "scaling_factor": 1.0,
+}
+"""The phantom's autoencoder: 64 x 64 pixels to 16 x 16 latents of 4 numbers. Models and GAN share its weights."""
 
 
 def factors(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -44,16 +56,17 @@ class Styled(nn.Module):
 
 
 class LatentGenerator(nn.Module):
-    """z (n, 64) and class numbers (n,) to latents (n, 8, 8, 8)."""
+    """z (n, 64) and class numbers (n,) to latents (n, 4, 16, 16)."""
 
-    def __init__(self, width: int = 112, style: int = 160) -> None:
+    def __init__(self, width: int = 96, style: int = 160) -> None:
         super().__init__()
         self.names = nn.ModuleList([nn.Embedding(count, 32) for count in (len(OCCUPATIONS), len(PRESENTATIONS), len(AGES))])
         self.mapping = nn.Sequential(nn.Linear(LATENT + 96, style), nn.SiLU(), nn.Linear(style, style), nn.SiLU())
         self.seed = nn.Linear(style, width * 16)
-        self.low, self.high = Styled(width, style), nn.ModuleList([Styled(width, style) for _ in range(2)])
+        self.low, self.middle = Styled(width, style), nn.ModuleList([Styled(width, style) for _ in range(2)])
         self.place = nn.Parameter(torch.randn(1, width, 8, 8) * 0.1)
-        self.out = nn.Conv2d(width, 8, 3, padding=1)
+        self.narrow, self.high = nn.Conv2d(width, 48, 3, padding=1), Styled(48, style)
+        self.out = nn.Conv2d(48, 4, 3, padding=1)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """Latents in the units of the autoencoder: zero mean, unit variance."""
@@ -61,8 +74,9 @@ class LatentGenerator(nn.Module):
         style = self.mapping(torch.cat([z, *named], 1))
         x = self.low(self.seed(style).view(len(z), -1, 4, 4), style)
         x = F.interpolate(x, scale_factor=2.0, mode="bilinear") + self.place
-        for block in self.high:
+        for block in self.middle:
             x = block(x, style)
+        x = self.high(F.interpolate(self.narrow(x), scale_factor=2.0, mode="bilinear"), style)
         drawn: Tensor = self.out(F.silu(x))
         return drawn
 
@@ -83,16 +97,7 @@ class PhantomGan(nn.Module):
 
 def decoder() -> Any:
     """The autoencoder of the phantom without its encoder and with random weights."""
-    network: Any = AutoencoderKL(  # type: ignore[no-untyped-call]  # the library has no types
-        block_out_channels=(32, 48, 64, 64),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        latent_channels=8,
-        layers_per_block=1,
-        norm_num_groups=8,
-        sample_size=64,
-        scaling_factor=1.0,
-    )
+    network: Any = AutoencoderKL(**AUTOENCODER)  # type: ignore[no-untyped-call]  # the library has no types
     del network.encoder, network.quant_conv
     return network
 

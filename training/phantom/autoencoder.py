@@ -1,4 +1,4 @@
-"""The phantom's autoencoder: 64 x 64 pixels to 8 x 8 latents of 8 numbers, and back.
+"""The phantom's autoencoder: 64 x 64 pixels to 16 x 16 latents of 4 numbers, and back.
 
     python -m training.phantom.autoencoder --out work
 
@@ -13,10 +13,11 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
+from generators.phantom.networks import AUTOENCODER
 from training.phantom.corpus import corpus
 from training.phantom.learning import DEVICE, Average, Progress, batches, card, cosine, seeded
 
-CHANNELS = 8
+CHANNELS = 4
 """Numbers of one latent position."""
 KL = 1e-6
 """Weight of the divergence from a standard normal, per number of the latent: just enough to keep latents bounded."""
@@ -27,16 +28,7 @@ BATCH = 32
 
 def build() -> AutoencoderKL:
     """An untrained autoencoder."""
-    return AutoencoderKL(
-        block_out_channels=(32, 48, 64, 64),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        latent_channels=CHANNELS,
-        layers_per_block=1,
-        norm_num_groups=8,
-        sample_size=64,
-        scaling_factor=1.0,
-    )
+    return AutoencoderKL(**AUTOENCODER)
 
 
 def loss_of(network: AutoencoderKL, images: Tensor) -> tuple[Tensor, Tensor]:

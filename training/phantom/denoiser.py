@@ -28,15 +28,15 @@ UNSAID = 0.08
 
 
 def build() -> UNet2DConditionModel:
-    """An untrained denoiser of 8 x 8 latents."""
+    """An untrained denoiser of 16 x 16 latents; it attends to the caption at 8 x 8 and at 4 x 4."""
     return UNet2DConditionModel(
-        sample_size=8,
+        sample_size=16,
         in_channels=CHANNELS,
         out_channels=CHANNELS,
         layers_per_block=1,
-        block_out_channels=(72, 104),
-        down_block_types=("CrossAttnDownBlock2D",) * 2,
-        up_block_types=("CrossAttnUpBlock2D",) * 2,
+        block_out_channels=(48, 96, 96),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=WIDTH,
         attention_head_dim=4,
         norm_num_groups=8,
@@ -52,7 +52,7 @@ def scheduler() -> DPMSolverMultistepScheduler:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What the denoiser learns from: latents (n, 8, 8, 8) as mean and spread, captions as tokens (n, CAPTIONS, length)."""
+    """What the denoiser learns from: latents (n, 4, 16, 16) as mean and spread, captions as tokens."""
 
     mean: Tensor
     std: Tensor

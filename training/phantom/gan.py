@@ -32,11 +32,11 @@ NOISE = 0.05
 
 
 class Discriminator(nn.Module):
-    """Latents (n, 8, 8, 8) and class numbers to one number each: high for latents of renders."""
+    """Latents (n, 4, 16, 16) and class numbers to one number each: high for latents of renders."""
 
     def __init__(self, width: int = 128) -> None:
         super().__init__()
-        sizes = ((8, width, 1), (width, width, 1), (width, width, 2), (width, 2 * width, 1))
+        sizes = ((4, 64, 1), (64, width, 2), (width, width, 1), (width, width, 2), (width, 2 * width, 1))
         self.layers = nn.ModuleList([spectral_norm(nn.Conv2d(i, o, 3, stride=s, padding=1)) for i, o, s in sizes])
         self.verdict = spectral_norm(nn.Linear(2 * width, 1))
         counts = (len(OCCUPATIONS), len(PRESENTATIONS), len(AGES))
