@@ -1,4 +1,4 @@
-"""Specs to start from: what ``imgaudit init`` writes, and the spec of the demo."""
+"""Specs to start from: what ``imgaudit init`` writes, and the demo's audit of a face GAN."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _DCGAN = {
 }
 
 DEMO_SPEC: dict[str, Any] = {
-    "name": "demo",
+    "name": "demo-faces",
     "seed": 2026,
     "generators": [
         {"use": "gan", "name": "dcgan", "params": _DCGAN},
@@ -195,7 +195,44 @@ gates:
     at_most: 0.05
 """
 
+_PHANTOM = """
+generators:
+  - use: phantom                    # draws people who do not exist, with a bias that is known; needs no weights
+    name: model
+    params: {preset: skewed}        # or `even`, `regressed`, or `truth: my-table.toml`
+
+probes:
+  - use: phantom                    # twelve occupations, asked silently: what is shown is the generator's own choice
+
+scorers:
+  - use: pixels
+  - use: phantom_oracle             # reads these drawings; use `attributes` or `zero_shot` for a model of your own
+
+metrics:
+  - use: representation
+    params: {column: phantom_oracle.perceived_presentation, by: [occupation]}
+  - use: outcomes
+    params: {columns: [phantom_oracle.perceived_presentation]}
+  - use: phantom_truth              # what was measured against what is true
+    params:
+      tables: {model: skewed}
+      groups:
+        indoors: [doctor, nurse, painter, scientist]
+        outdoors: [builder, firefighter, pilot, police officer]
+
+gates:
+  - metric: representation.share
+    where: {label: feminine}
+    at_least: 0.35
+    note: Passes, because the planted skew of the occupations cancels over all of them.
+  - metric: phantom_truth.difference
+    where: {group: indoors, against: outdoors}
+    at_most: 0.25
+    note: Fails, because this skew was planted. The preset `even` passes.
+"""
+
 STARTERS = {
+    "phantom": _HEAD.format(name="my-phantom") + _PHANTOM,
     "diffusion": _HEAD.format(name="my-diffusion-model") + _DIFFUSION,
     "gan": _HEAD.format(name="my-gan") + _GAN,
     "folder": _HEAD.format(name="my-folder") + _FOLDER,

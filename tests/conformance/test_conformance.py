@@ -26,6 +26,7 @@ GENERATORS: dict[str, dict] = {
     "gan": DCGAN,
     "degraded": {"of": {"use": "gan", "params": DCGAN}, "blur": 1.0},
     "folder": {"path": "images"},
+    "phantom": {"preset": "skewed", "batch": 4},
 }
 SUITES: dict[str, dict] = {"captions": {"path": "captions.txt"}, "counterfactual": {"limit": 2}}
 SCORERS: dict[str, dict] = {"pixels": {}, "features": {"pack": "efficientnet-lite0"}, "faces": {}}
@@ -35,9 +36,10 @@ METRICS: dict[str, dict] = {
     "fidelity": {},
     "means": {"columns": ["pixels.brightness"]},
     "outcomes": {},
+    "phantom_truth": {"tables": {"phantom": "even"}},
     "representation": {"column": "attributes.perceived_gender"},
 }
-ELSEWHERE = {"diffusion", "endpoint", "onnx_model", "attributes", "clip", "zero_shot"}
+ELSEWHERE = {"diffusion", "endpoint", "onnx_model", "attributes", "clip", "phantom_oracle", "zero_shot"}
 """Checked in their own test files, which build the models and servers that they need."""
 
 

@@ -1,4 +1,4 @@
-"""The five-minute audit, with fewer images: its verdicts, its files, and its page in a real browser."""
+"""The five-minute audit of a face GAN, with fewer images: its verdicts, its files, and its page in a real browser."""
 
 import json
 import os
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(any(missing(pack) for pack in DEMO_PACKS), reaso
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a demo of 192 images, made offline."""
     folder = tmp_path_factory.mktemp("demo")
-    command = [sys.executable, "-m", "audit", "demo", "--set", "probes.latents.params.count=192", "--json"]
+    command = [sys.executable, "-m", "audit", "demo", "faces", "--set", "probes.latents.params.count=192", "--json"]
     environment = {**os.environ, "IMGAUDIT_OFFLINE": "1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ from PIL import Image
 
 from audit.plan import make_plan
 from audit.spec import parse_spec
+from audit.starters import STARTERS
 from audit.testing import check_generator, check_scorer, check_suite, disc
 from audit.weights import missing
 
@@ -109,7 +110,7 @@ def test_the_api_audit_plans(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plan.generators[0].total > 10
 
 
-@pytest.mark.parametrize("kind", ["diffusion", "gan", "folder", "endpoint"])
+@pytest.mark.parametrize("kind", sorted(STARTERS))
 def test_init_writes_specs_that_parse_and_never_overwrites(shell, kind: str) -> None:
     first = shell.run("init", "audit.yaml", "--kind", kind)
     assert first.code == 0

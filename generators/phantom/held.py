@@ -1,0 +1,202 @@
+"""The draws of one phantom, held against what is true of it: shares, differences, errors, and which intervals hold."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from audit.component import Contribution, Measured
+from audit.errors import InputError
+from audit.metrics.averages import Quantity, average, sentences
+from audit.metrics.levels import Levels
+from audit.metrics.sample import Cell, Mask, Sample, Scores, contributions
+from audit.panels import Intervals, Span
+from audit.records import Finding, Interval
+from audit.stats.intervals import wilson
+from generators.phantom.bank import stated
+from generators.phantom.known import Ask, Known, mixed
+from generators.phantom.law import Level
+
+__all__ = ["OCCUPATION", "Held"]
+
+OCCUPATION = "occupation"
+SILENT = frozenset({OCCUPATION, "people"})
+"""Prompts that state nothing else leave it to the generator who is shown."""
+NOT_KNOWN = "the truth of such a prompt is not known"
+
+Facts = frozenset[tuple[str, Level]]
+
+
+@dataclass(frozen=True)
+class Held:
+    """The silent draws of one phantom: those whose prompt states no more than an occupation."""
+
+    sample: Sample
+    scores: Scores
+    silent: Mask
+    """(n,)"""
+    facts: Sequence[Facts]
+    """(n,) what each draw's prompt states."""
+    truth: Mapping[Facts, Known]
+    """What is true of silent prompts, where it is known."""
+
+    @classmethod
+    def of(cls, sample: Sample, column: str, level: str, ask: Ask) -> "Held":
+        """Ask for the truth of every silent prompt; draws of those whose truth is not known count as missing."""
+        probes = sample.table.probes
+        by_probe = {probe: frozenset(stated(probes[probe]).items()) for probe in set(sample.table.probe_ids)}
+        facts = [by_probe[probe] for probe in sample.table.probe_ids]
+        quiet = {known for known in by_probe.values() if SILENT.issuperset(dict(known))}
+        truth = {known: found for known in quiet if (found := _asked(ask, known))}
+        value, present, reason = sample.labels(column)
+        told = np.array([known in truth for known in facts], dtype=bool)
+        scores = Scores((value == level).astype(np.float64), present & told, np.where(told, reason, NOT_KNOWN))
+        return cls(sample, scores, np.array([known in quiet for known in facts], dtype=bool), facts, truth)
+
+    def cells(self) -> list[Cell]:
+        """All silent draws, then those of each occupation."""
+        cells = self.sample.cells((OCCUPATION,))
+        inside = [replace(cell, mask=cell.mask & self.silent) for cell in cells]
+        return [cell for cell in inside if not cell.axis or cell.mask.any()]
+
+    def group(self, name: str, among: Sequence[str]) -> Cell:
+        """Silent draws of several occupations together."""
+        there = np.isin(self.sample.levels(OCCUPATION).astype(str), among)
+        return Cell({"group": name}, there & self.silent, "group", name)
+
+    def known(self, cell: Cell) -> Known | None:
+        """True share of a cell: the truth of its prompts, each as often as it was read. None where nothing was."""
+        read = Counter(self._facts(cell))
+        return mixed([(self.truth[facts], count) for facts, count in read.items()]) if read else None
+
+    def _facts(self, cell: Cell) -> list[Facts]:
+        """What the prompts of the readable draws of a cell state."""
+        return [self.facts[row] for row in np.flatnonzero(cell.mask & self.scores.present).tolist()]
+
+    def share(self, quantity: Quantity, cell: Cell) -> Measured:
+        """The measured share of a cell; its note says what is true."""
+        one, known = average(quantity, self.sample, self.scores, cell), self.known(cell)
+        if known is None or one.finding.estimate is None:
+            return one
+        off = round(100 * (one.finding.estimate - known.value), 1) + 0.0  # no minus before a zero
+        told = f"{known.words}; the estimate is {off:+.1f} points off{_whether(one.finding.interval, known.value)}"
+        return _noted(one, told)
+
+    def chart(self, found: Sequence[tuple[Cell, Measured]]) -> Intervals | None:
+        """Measured and true shares of all cells that have an interval; None where none has."""
+        rows = [row for cell, one in found if (row := self._row(cell, one.finding))]
+        first = found[0][1].finding
+        return (
+            Intervals(
+                title=f"Measured against true: {self.sample.generator}",
+                summary=f"{first.title}, with {100 * first.confidence:g} % intervals.",
+                rows=tuple(rows),
+                unit=first.unit,
+            )
+            if rows
+            else None
+        )
+
+    def _row(self, cell: Cell, finding: Finding) -> Span | None:
+        known = self.known(cell)
+        if known is None or finding.estimate is None or finding.interval is None:
+            return None
+        low, high = finding.interval.low, finding.interval.high
+        name = cell.level or cell.name
+        return Span(label=name, estimate=finding.estimate, low=low, high=high, n=finding.n, truth=known.value)
+
+    def differences(self, quantity: Quantity, groups: Sequence[Cell]) -> Iterator[Measured]:
+        """Differences of each two groups; the note says the true one."""
+        true = {cell.level: known.value for cell in groups if (known := self.known(cell))}
+        for one in Levels.of(quantity, self.sample, self.scores, groups).differences():
+            apart = true[one.finding.where["group"]] - true[one.finding.where["against"]]
+            yield _noted(one, f"True difference {apart:.3f}{_whether(one.finding.interval, apart)}")
+
+    def error(self, share: Finding, cell: Cell) -> Measured:
+        """Measured less true share of a cell, with the error of both."""
+        known = self.known(cell)
+        update: dict[str, object] = {
+            "metric": share.metric.removesuffix("share") + "error",
+            "title": f"{share.title}, less the true share",
+            "unit": "fraction",
+            "bounds": None,
+            "evidence": (),
+            "panels": (),
+        }
+        if known is None or share.estimate is None:
+            return Measured(share.model_copy(update=update))
+        rows = cell.mask & self.scores.present
+        true = np.array([self.truth[facts].value for facts in self._facts(cell)])
+        update |= {
+            "estimate": share.estimate - known.value,
+            "interval": _less(share.estimate, share.interval, known),
+            "expected": 0.0,
+            "method": f"{share.method}; interval of the difference recovered from it and from that of the truth",
+        }
+        return Measured(
+            share.model_copy(update=update), contributions(self.scores.value[rows] - true, self.sample.units(rows))
+        )
+
+    def contained(self, share: Finding, found: Sequence[tuple[Cell, Measured]]) -> Measured:
+        """How many of the intervals of cells, which are of different draws, contain the truth."""
+        rows = [row for cell, one in found if (row := self._row(cell, one.finding))]
+        held, without = sum(row.contains_truth for row in rows), len(found) - len(rows)
+        few = f"No estimate: none of {without} cells has an interval" if not rows else ""
+        finding = share.model_copy(
+            update={
+                "metric": share.metric.removesuffix("share") + "contained",
+                "title": f"Share of {100 * share.confidence:g} % intervals by {OCCUPATION} that contain the truth",
+                "protocol": f"intervals that contain the truth of: {share.protocol}",
+                "estimate": held / len(rows) if rows else None,
+                "interval": Interval(**_ends(wilson(held, len(rows), confidence=share.confidence))) if rows else None,
+                "n": len(rows),
+                "n_missing": without,
+                "clusters": len(rows),
+                "method": "share of intervals, which are of different draws; Wilson interval",
+                "note": sentences(few, _EXPECT.format(confidence=100 * share.confidence)),
+                "bounds": None,
+                "evidence": (),
+                "panels": (),
+            }
+        )
+        parts = [
+            Contribution(row.label, row.label, float(row.contains_truth), 1.0, float(row.contains_truth)) for row in rows
+        ]
+        return Measured(finding, tuple(parts))
+
+
+_EXPECT = (
+    "n counts intervals. Of many correct ones {confidence:g} % contain the truth; where few prompts make them wide, more do"
+)
+
+
+def _asked(ask: Ask, facts: Facts) -> Known | None:
+    try:
+        return ask(dict(facts))
+    except InputError:  # a bank that never asked this, or a table that gives nobody what is stated
+        return None
+
+
+def _whether(interval: Interval | None, truth: float) -> str:
+    if interval is None:
+        return ""
+    return f"; the interval {'contains' if interval.low <= truth <= interval.high else 'does not contain'} it"
+
+
+def _noted(one: Measured, told: str) -> Measured:
+    return Measured(one.finding.model_copy(update={"note": sentences(told, one.finding.note)}), one.contributions)
+
+
+def _less(share: float, interval: Interval | None, known: Known) -> Interval | None:
+    """Interval of share less truth, from those of both, which are independent (Newcombe 1998, method 10)."""
+    if interval is None:
+        return None
+    off = share - known.value
+    below = float(np.hypot(share - interval.low, known.high - known.value))
+    above = float(np.hypot(interval.high - share, known.value - known.low))
+    return Interval(low=off - below, high=off + above)
+
+
+def _ends(ends: tuple[float, float]) -> dict[str, float]:
+    return {"low": ends[0], "high": ends[1]}

@@ -1,0 +1,113 @@
+"""Metric ``phantom_truth``: what an audit measures of a phantom, held against what is true of it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from audit.component import Context, Measured, Metric
+from audit.errors import SpecError
+from audit.metrics.averages import Quantity, panelled
+from audit.metrics.sample import Sample, protocol
+from audit.metrics.wording import described, share_title
+from audit.spec import nearest
+from generators.phantom.bank import column, read_bank
+from generators.phantom.decoding import ATTRIBUTES
+from generators.phantom.held import OCCUPATION, Held
+from generators.phantom.known import Ask, of_bank, of_table
+from generators.phantom.truth import level_of, preset, read_truth
+
+__all__ = ["PhantomTruth"]
+
+
+class PhantomTruth(Metric):
+    """Shares of a perceived attribute of phantoms, by occupation, with the true shares beside them.
+
+    The truth of the renderer is exact: the share of its truth table among those who can be seen. The truth of a trained
+    model is what its bank of thousands of draws shows, not what it was taught. Only draws count whose prompt states no
+    more than an occupation. ``error`` is measured less true over all of them; ``contained`` is the share of the intervals
+    by occupation that contain the truth, about the confidence of the audit where its intervals are right.
+    """
+
+    quantities: ClassVar[tuple[str, ...]] = ("share", "difference", "error", "contained")
+
+    source: ClassVar[str] = "own truth tables and banks: generators/phantom/data and generators/phantom/banks"
+
+    tables: dict[str, str] = {}
+    """Generators that draw by a truth table -> its preset (even, skewed, regressed), or the path of your own .toml file."""
+    banks: dict[str, str] = {}
+    """Trained generators -> their truth bank (even, skewed, regressed, gan)."""
+    scorer: str = "phantom_oracle"
+    """Name, in the spec, of the scorer that reads the attribute."""
+    attribute: str = "presentation"
+    """What is measured, as truth tables name it: presentation, age, tone, tone_band, hair, glasses or mobility_aid."""
+    level: str = "feminine"
+    """The level of the attribute whose share is measured."""
+    groups: dict[str, tuple[str, ...]] = {}
+    """Occupations taken together, by a name for them. Their shares are pooled, and each two groups are compared."""
+    min_n: int = Field(default=10, ge=1)
+    """A cell with fewer readable draws gets no estimate."""
+
+    @model_validator(mode="after")
+    def _one_truth_each(self) -> Self:
+        if not self.tables and not self.banks:
+            raise ValueError("name the phantoms under `tables` (generator: preset) or `banks` (generator: bank)")
+        if twice := sorted(set(self.tables) & set(self.banks)):
+            raise ValueError(f"{twice[0]!r} stands under both `tables` and `banks`; keep the one that its images come from")
+        return self
+
+    def check(self) -> None:
+        """Read every table and bank, and see that they know the attribute and its level."""
+        levels = ATTRIBUTES[column(self.attribute)]
+        if self.level not in levels:
+            raise SpecError(f"phantom_truth: {self.attribute} has no level {self.level!r}; {nearest(self.level, levels)}")
+        for generator in (*self.tables, *self.banks):
+            self._truth(generator)
+
+    def reads(self) -> tuple[str, ...]:
+        """The label column of the attribute."""
+        return (f"{self.scorer}.{column(self.attribute)}",)
+
+    def measure(self, name: str, context: Context) -> Iterable[Measured]:
+        """``share`` of all, by occupation and by group; ``difference`` of groups; ``error``; ``contained``."""
+        (path,) = self.reads()
+        quantity = self._quantity(name, path, context)
+        for generator in (*self.tables, *self.banks):
+            if generator not in context.generators:
+                hint = nearest(generator, context.generators)
+                raise SpecError(f"metrics.{name}.params: no audited generator is named {generator!r}; {hint}")
+            held = Held.of(Sample.of(context, generator), path, self.level, self._truth(generator))
+            yield from self._held(held, quantity)
+
+    def _held(self, held: Held, quantity: Quantity) -> Iterable[Measured]:
+        whole, *occupations = held.cells()
+        groups = [held.group(name, among) for name, among in self.groups.items()]
+        shares = [(cell, held.share(quantity, cell)) for cell in (whole, *occupations, *groups)]
+        (_, first), *others = shares
+        yield panelled(first, held.chart(shares))
+        yield from (one for _, one in others)
+        yield from held.differences(replace(quantity, name=quantity.name.removesuffix("share") + "mean"), groups)
+        yield held.error(first.finding, whole)
+        yield held.contained(first.finding, others[: len(occupations)])
+
+    def _quantity(self, name: str, path: str, context: Context) -> Quantity:
+        recipe = f"share of {self.level!r} where the prompt states no more than an {OCCUPATION}"
+        return Quantity(
+            name=f"{name}.share",
+            title=share_title(described(name, path, context.columns), self.level),
+            protocol=protocol(recipe, [path], context),
+            confidence=context.confidence,
+            unit="share",
+            source=self.source,
+            min_n=self.min_n,
+        )
+
+    def _truth(self, generator: str) -> Ask:
+        level = level_of(self.attribute, self.level)
+        if generator in self.banks:
+            return of_bank(read_bank(self.banks[generator]), self.attribute, level)
+        told = self.tables[generator]
+        table = read_truth(Path(told)) if told.endswith(".toml") else preset(told)
+        return of_table(table, self.attribute, level)

@@ -1,0 +1,248 @@
+"""The metric ``phantom_truth``: it finds what was planted, and says so where the truth is another."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from metric_tables import World, latent, prompt, sound
+from pydantic import ValidationError
+
+from audit.component import Column, Context, Measured
+from audit.errors import AuditError, InputError, SpecError
+from audit.metrics.sample import Sample
+from audit.records import Probe
+from generators.phantom.bank import stated
+from generators.phantom.held import Held
+from generators.phantom.known import Known, mixed, of_table
+from generators.phantom.recovery import PhantomTruth
+from generators.phantom.sampling import sample
+from generators.phantom.truth import TruthTable, preset, read_truth
+from probes.phantom import Phantom
+
+ORACLE = Column("perceived_presentation", "label", "Perceived presentation", levels=("feminine", "masculine"))
+PATH = "phantom_oracle.perceived_presentation"
+GROUPS = {
+    "care": ("nurse", "painter", "scientist", "doctor"),
+    "craft": ("builder", "firefighter", "pilot", "police officer"),
+}
+REGRESSED = Path("generators/phantom/data/regressed.toml")
+
+
+def world_of(table: TruthTable, probes: tuple[Probe, ...], draws: int, generator: str = "model") -> World:
+    """What an errorless oracle reads in scenes that the table gives."""
+    world = World().declare(phantom_oracle=ORACLE)
+    for number, probe in enumerate(probes):
+        for index in range(draws):
+            rng = np.random.default_rng([number, index])
+            shown = sample(table, rng, stated(probe)).shown
+            world.draw(generator, probe, index, {PATH: shown.presentation if shown.people else ("why", "nobody")})
+    return world
+
+
+def measured(metric: PhantomTruth, context: Context) -> dict[str, Measured]:
+    return sound(metric.measure("phantom_truth", context))
+
+
+@pytest.fixture(scope="module")
+def skewed() -> Context:
+    frames = ("a photo of", "a portrait of", "a picture of", "a portrait photo of", "a candid snapshot:", "")
+    probes = Phantom(templates=tuple(f"{frame} {{a person}}".strip() for frame in frames)).probes()
+    return world_of(preset("skewed"), probes, 12).context()
+
+
+def without_copies(folder: Path) -> TruthTable:
+    """``regressed`` with the missing people as its only defect."""
+    text = (Path(__file__).parents[2] / REGRESSED).read_text(encoding="utf-8")
+    path = folder / "missing.toml"
+    path.write_text(text.partition("[defects.copies]")[0])
+    return read_truth(path)
+
+
+# ---------------------------------------------------------------------------------------------------- it finds
+
+
+def test_planted_shares_are_found_by_occupation_and_between_groups(skewed: Context) -> None:
+    found = measured(PhantomTruth(tables={"model": "skewed"}, groups=GROUPS), skewed)
+    nurse = found["phantom_truth.share[model; occupation=nurse]"].finding
+    assert nurse.interval is not None
+    assert nurse.interval.low <= 0.95 <= nurse.interval.high
+    assert nurse.note.startswith("True share 95.0 %, exact; the estimate is ")
+    assert "the interval contains it" in nurse.note
+    apart = found["phantom_truth.difference[model; against=craft, group=care]"].finding
+    assert apart.interval is not None
+    assert apart.interval.low <= (0.95 + 0.85 + 0.75 + 0.7 - 0.05 - 0.15 - 0.25 - 0.3) / 4 <= apart.interval.high
+    assert "True difference 0.625; the interval contains it" in apart.note
+    error = found["phantom_truth.error[model]"].finding
+    assert error.interval is not None
+    assert error.interval.low <= 0 <= error.interval.high
+    assert error.expected == 0
+    contained = found["phantom_truth.contained[model]"].finding
+    assert contained.estimate == 1
+    assert (contained.n, contained.clusters) == (13, 13)
+    assert contained.interval is not None
+    assert contained.interval.low == pytest.approx(13 / (13 + 1.959964**2))  # Wilson's at k = n
+
+
+def test_the_panel_holds_measured_against_true(skewed: Context) -> None:
+    found = measured(PhantomTruth(tables={"model": "skewed"}, groups=GROUPS), skewed)
+    (panel,) = found["phantom_truth.share[model]"].finding.panels
+    assert panel.type == "intervals"
+    truths = {row.label: row.truth for row in panel.rows}
+    assert len(truths) == 1 + 13 + 2
+    assert truths["nurse"] == pytest.approx(0.95)
+    assert truths["builder"] == pytest.approx(0.05)
+    assert truths["person"] == pytest.approx(preset("skewed").share("presentation", "feminine", {"people": 1}))
+    assert truths["care"] == pytest.approx((0.95 + 0.85 + 0.75 + 0.7) / 4)
+    assert "contain" not in panel.summary  # the report counts; twice would be once too often
+
+
+def test_a_wrong_table_is_found_out(skewed: Context) -> None:
+    found = measured(PhantomTruth(tables={"model": "even"}, groups=GROUPS), skewed)
+    contained = found["phantom_truth.contained[model]"].finding
+    assert contained.interval is not None
+    assert contained.interval.high < 0.95
+    nurse = found["phantom_truth.share[model; occupation=nurse]"].finding
+    assert "True share 50.0 %" in nurse.note
+    assert "does not contain it" in nurse.note
+    assert "does not contain it" in found["phantom_truth.difference[model; against=craft, group=care]"].finding.note
+
+
+def test_an_attribute_other_than_presentation(tmp_path: Path) -> None:
+    world = World().declare(phantom_oracle=Column("tone_band", "label", levels=("light", "medium", "dark")))
+    for index in range(40):
+        level = ("light", "medium", "dark")[index % 5 // 2]
+        world.draw("model", prompt("a photo of a judge", occupation="judge"), index, {"phantom_oracle.tone_band": level})
+    metric = PhantomTruth(tables={"model": "skewed"}, attribute="tone_band", level="light")
+    metric.check()
+    judge = measured(metric, world.context())["phantom_truth.share[model; occupation=judge]"].finding
+    assert "True share 66.0 %, exact; the estimate is -26.0 points off" in judge.note
+    assert "does not contain it" in judge.note
+
+
+# -------------------------------------------------------------------------------------------------- what counts
+
+
+def test_prompts_that_state_more_than_an_occupation_do_not_count() -> None:
+    grid = Phantom(counterfactual=True, occupations=("nurse",)).probes()
+    found = measured(PhantomTruth(tables={"model": "skewed"}), world_of(preset("skewed"), grid, 4).context())
+    silent = [probe for probe in grid if probe.levels["facts"] != "one"]
+    finding = found["phantom_truth.share[model]"].finding
+    assert finding.n == 4 * len(silent)
+    assert finding.n_missing == 0
+
+
+def test_who_is_missing_is_counted_and_the_truth_is_that_of_those_who_can_be_seen(tmp_path: Path) -> None:
+    table = without_copies(tmp_path)
+    seen = of_table(table, "presentation", "feminine")({"occupation": "nurse", "people": 1})
+    assert seen.value == pytest.approx(0.5 * (1 - 0.1 / 3) / (1 - 0.5 * 0.1 / 3))
+    context = world_of(table, (prompt("a photo of a nurse", occupation="nurse"),), 600).context()
+    metric = PhantomTruth(tables={"model": str(tmp_path / "missing.toml")})
+    finding = measured(metric, context)["phantom_truth.share[model; occupation=nurse]"].finding
+    assert finding.n + finding.n_missing == 600
+    assert finding.n_missing == pytest.approx(600 * 0.5 * 0.1 / 3, abs=10)
+    assert "nobody" in finding.note
+
+
+@pytest.mark.parametrize("given", [{}, {"occupation": "judge"}, {"people": 2}, {"occupation": "chef", "people": 1}])
+def test_the_truth_of_a_table_is_what_long_runs_of_it_show(given: Mapping[str, str | int], tmp_path: Path) -> None:
+    table = without_copies(tmp_path)
+    shown = [sample(table, np.random.default_rng([9, i]), given).shown for i in range(4000)]
+    hits = [portrait.presentation == "feminine" for portrait in shown if portrait.people]
+    truth = of_table(table, "presentation", "feminine")(given).value
+    assert np.mean(hits) == pytest.approx(truth, abs=4 * (0.25 / len(hits)) ** 0.5)
+
+
+def test_latents_have_a_truth_too() -> None:
+    world = World().declare(phantom_oracle=ORACLE)
+    for index in range(60):
+        world.draw("model", latent(), index, {PATH: "feminine" if index % 2 else "masculine"})
+    finding = measured(PhantomTruth(tables={"model": "even"}), world.context())["phantom_truth.share[model]"].finding
+    assert finding.n == 60
+    assert "True share 50.0 %, exact; the estimate is +0.0 points off" in finding.note
+
+
+def test_prompts_of_unknown_truth_are_counted_as_missing(skewed: Context) -> None:
+    def ask(given: Mapping[str, object]) -> Known:
+        if given.get("occupation") == "nurse":
+            raise InputError("nobody asked this")
+        return Known(0.5, 0.5, 0.5)
+
+    held = Held.of(Sample.of(skewed, "model"), PATH, "feminine", ask)
+    whole, *cells = held.cells()
+    nurse = next(cell for cell in cells if cell.level == "nurse")
+    assert held.known(nurse) is None
+    assert set(held.scores.reason[nurse.mask]) == {"the truth of such a prompt is not known"}
+    assert held.known(whole) == Known(0.5, 0.5, 0.5)
+
+
+def test_a_truth_with_an_error_widens_the_error_of_the_estimate_and_nothing_else(skewed: Context) -> None:
+    ends = []
+    for half in (0.0, 0.2):
+        held = Held.of(
+            Sample.of(skewed, "model"), PATH, "feminine", lambda _, half=half: Known(0.5, 0.5 - half, 0.5 + half)
+        )
+        quantity = PhantomTruth(tables={"model": "even"})._quantity("phantom_truth", PATH, skewed)
+        nurse = next(cell for cell in held.cells() if cell.level == "nurse")
+        share = held.share(quantity, nurse).finding
+        error = held.error(share, nurse).finding.interval
+        assert share.interval is not None
+        assert error is not None
+        assert share.estimate is not None
+        below = share.estimate - share.interval.low
+        assert error.low == pytest.approx(share.estimate - 0.5 - (below**2 + half**2) ** 0.5)
+        above = share.interval.high - share.estimate
+        assert error.high == pytest.approx(share.estimate - 0.5 + (above**2 + half**2) ** 0.5)
+        ends.append(share.interval)
+    assert ends[0] == ends[1]
+
+
+def test_errors_of_different_prompts_partly_cancel() -> None:
+    one, other = Known(0.2, 0.1, 0.3), Known(0.8, 0.7, 0.9)
+    both = mixed([(one, 1), (other, 1)])
+    assert both.value == pytest.approx(0.5)
+    assert both.high - both.low == pytest.approx(0.2 / 2**0.5)
+
+
+# -------------------------------------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({}, "name the phantoms under `tables`"),
+        ({"tables": {"g": "even"}, "banks": {"g": "even"}}, "'g' stands under both"),
+    ],
+)
+def test_parameters_that_do_not_fit(params: dict, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        PhantomTruth(**params)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"tables": {"g": "skewd"}}, "preset 'skewd' is unknown; nearest: skewed"),
+        ({"tables": {"g": "absent.toml"}}, "absent.toml: cannot be read"),
+        ({"banks": {"g": "evn"}}, "no truth bank 'evn'"),
+        ({"tables": {"g": "even"}, "level": "femini"}, "presentation has no level 'femini'; did you mean 'feminine'"),
+        ({"tables": {"g": "even"}, "attribute": "mood"}, "attribute 'mood' is not decoded"),
+    ],
+)
+def test_what_does_not_exist_is_found_before_any_work(params: dict, words: str) -> None:
+    with pytest.raises(AuditError, match=words):
+        PhantomTruth(**params).check()
+
+
+def test_a_generator_that_is_not_audited_is_named_with_the_nearest(skewed: Context) -> None:
+    with pytest.raises(SpecError, match=r"no audited generator is named 'modell'; did you mean 'model'\?"):
+        measured(PhantomTruth(tables={"modell": "skewed"}), skewed)
+
+
+def test_nothing_readable_is_no_estimate() -> None:
+    world = World().declare(phantom_oracle=ORACLE)
+    for index in range(20):
+        world.draw("model", prompt("a photo of a nurse", occupation="nurse"), index, {PATH: ("why", "broken")})
+    found = measured(PhantomTruth(tables={"model": "even"}, groups=GROUPS), world.context())
+    assert all(one.finding.estimate is None for one in found.values())
+    assert "20 broken" in found["phantom_truth.share[model]"].finding.note
