@@ -14,6 +14,7 @@ from audit.spec import parse_spec
 from audit.starters import STARTERS
 from audit.testing import check_generator, check_scorer, check_suite, disc
 from audit.weights import missing
+from generators.phantom.oracle import FILES, SHIPPED
 
 TEXT = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 PACKS = ("efficientnet-lite0", "perceived-gender-age")
@@ -102,6 +103,14 @@ def test_the_diffusion_audit_runs(shell) -> None:
     assert "detectable difference" in planned.out
     done = shell.run("run", "audit.yaml", *small, *few, "--json")
     assert done.code in (0, 3), done.err
+
+
+@pytest.mark.skipif(not (SHIPPED / FILES[0]).is_file(), reason="the phantom's oracle is not on this machine")
+def test_the_phantom_audit_finds_the_planted_skew(shell) -> None:
+    shell.write("audit.yaml", block("spec", "phantom"))
+    done = shell.run("run", "audit.yaml", "--json")
+    assert done.code == 1, done.err
+    assert done.json["verdicts"][0]["outcome"] == "fail"
 
 
 def test_the_api_audit_plans(monkeypatch: pytest.MonkeyPatch) -> None:
