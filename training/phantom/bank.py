@@ -21,6 +21,7 @@ import torch
 from audit.component import DrawBatch, Generator, Product, Request
 from audit.digest import digest, short
 from audit.environment import device_name, versions
+from audit.errors import AuditError
 from audit.images import Pixels
 from audit.records import Abstained
 from audit.weights import locate
@@ -63,36 +64,39 @@ class Work:
 @click.option("--draws", default=10_000, help="About so many pictures.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The bank, a Parquet file.")
 @click.option("--model", type=click.Path(path_type=Path, exists=True), help="Pipeline folder, or the GAN's weights file.")
-@click.option("--oracle", type=click.Path(path_type=Path, exists=True), default=SHIPPED, help="The oracle's folder.")
+@click.option("--oracle", type=click.Path(path_type=Path), default=SHIPPED, help="The oracle's folder.")
 @click.option("--device", default="cpu")
 @click.option("--threads", default=1)
 @click.option("--seed", default=20_261_122)
 def main(name: str, draws: int, out: Path, model: Path | None, oracle: Path, device: str, threads: int, seed: int) -> None:
     """Draw the bank of one model."""
     torch.set_num_threads(threads)
-    generator = generator_of(name, model)
-    weights = {"model": weights_digest(weights_folder(name, model)), "oracle": weights_digest(oracle)}
-    facts = Facts(
-        model=name,
-        weights=weights,
-        settings=generator.settings(),
-        versions={key: value for key, value in versions().items() if key in PACKAGES},
-        device=f"{device}: {device_name(device)}",
-        threads=threads,
-        seed=seed,
-        copy_below=COPY_BELOW,
-    )
-    wanted = requests(name, draws, seed)
-    if not out.exists():
-        parts = out.with_name(f"{out.name}.parts") / short(digest([facts.model_dump(), len(wanted)]))
-        repeated = repeated_pictures(preset("regressed"))
-        draw(Work(facts, blocks(wanted), generator, Oracle.load(oracle, device), repeated, parts), device)
-        store(out, facts, pa.concat_tables(pq.read_table(file).cast(SCHEMA) for file in sorted(parts.glob("*.parquet"))))
-        discard(parts)
-    bank = Bank(*load(out, weights))
-    print(f"{out}: {len(bank)} draws, {out.stat().st_size / 1000:.0f} kB")
     even = out.with_name("even.parquet")
-    print(shown(figures(bank, Bank(*load(even, {})) if even.exists() and name != "even" else None)))
+    try:
+        generator = generator_of(name, model)
+        facts = Facts(
+            model=name,
+            weights={"model": weights_digest(weights_folder(name, model)), "oracle": weights_digest(oracle)},
+            settings=generator.settings(),
+            versions={key: value for key, value in versions().items() if key in PACKAGES},
+            device=f"{device}: {device_name(device)}",
+            threads=threads,
+            seed=seed,
+            copy_below=COPY_BELOW,
+        )
+        if not out.exists():
+            wanted = requests(name, draws, seed)
+            parts = out.with_name(f"{out.name}.parts") / short(digest([facts.model_dump(), len(wanted)]))
+            repeated = repeated_pictures(preset("regressed"))
+            work = Work(facts, blocks(wanted), generator, Oracle.load(oracle, device), repeated, parts)
+            draw(work, device)
+            store(out, facts, pa.concat_tables(pq.read_table(work.part(place)) for place in range(len(work.blocks))))
+            discard(parts)
+        bank = Bank(*load(out, facts.weights))
+        print(f"{out}: {len(bank)} draws, {out.stat().st_size / 1000:.0f} kB")
+        print(shown(figures(bank, Bank(*load(even, {})) if even.exists() and name != "even" else None)))
+    except AuditError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def generator_of(name: str, model: Path | None) -> Generator:

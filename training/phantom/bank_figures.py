@@ -105,17 +105,12 @@ def _intact(bank: Bank, asked: Sequence[Mapping[str, Level]], explicit: Mask) ->
     people, there = bank.level("people"), np.zeros(len(bank), dtype=bool)
     table = preset(bank.facts.model) if bank.facts.model in PRESETS else None
     for row in np.flatnonzero(explicit).tolist():
-        there[row] = not table or table.share("missing", True, _known(asked[row])) == 0
+        there[row] = not table or table.missing_share(asked[row]["presentation"], asked[row]["age"]) == 0
     seen = np.array([level in ("1", "2") for level in people], dtype=bool)
     yield _proportion("an intact person is found where one was planted", seen[there], at_least=0.97)
     if bool((explicit & ~there).any()):
         gone = np.array([level == "0" for level in people], dtype=bool)
         yield _proportion("nobody is there where the table plants .1 missing", gone[explicit & ~there])
-
-
-def _known(facts: Mapping[str, Level]) -> dict[str, Level]:
-    """Without names, which not every table knows."""
-    return {name: level for name, level in facts.items() if name != "identity"}
 
 
 def _second_decoder(bank: Bank) -> Iterator[Figure]:
@@ -180,13 +175,13 @@ def _copies(bank: Bank, even: Bank | None) -> Iterator[Figure]:
 
 def _names(bank: Bank) -> Iterator[Figure]:
     """How many of the features that an identity keeps are shown when its name is asked, by name."""
-    named = _of_suite(bank, NAMED)
-    asked = _facts(bank)
-    for index in sorted({int(asked[row]["identity"]) for row in np.flatnonzero(named)}):
-        person, rows = IDENTITIES[index], [row for row in np.flatnonzero(named) if asked[row]["identity"] == index]
-        held = [level_of(name, str(bank.level(name)[row])) == person.attributes[name] for row in rows for name in KEPT]
-        known = index in preset(bank.facts.model).defects.named_identities
-        who = f"{person.name} ({'taught' if known else 'a stranger'})"
+    named, asked = np.flatnonzero(_of_suite(bank, NAMED)), _facts(bank)
+    shown_levels = {name: bank.level(name) for name in KEPT}
+    taught = preset(bank.facts.model).defects.named_identities
+    for index in sorted({int(asked[row]["identity"]) for row in named}):
+        person, rows = IDENTITIES[index], [row for row in named if asked[row]["identity"] == index]
+        held = [level_of(name, str(shown_levels[name][row])) == person.attributes[name] for row in rows for name in KEPT]
+        who = f"{person.name} ({'taught' if index in taught else 'a stranger'})"
         yield _proportion(f"features of {who} that are shown", np.array(held, dtype=bool))
 
 
