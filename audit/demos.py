@@ -35,7 +35,11 @@ _PHANTOM_SPEC: dict[str, Any] = {
     "generators": [_model("even"), _model("skewed"), _model("regressed")],
     "probes": [
         {"use": "phantom", "name": "occupations"},
-        {"use": "phantom", "name": "counterfactual", "params": {"counterfactual": True, "factors": ["skin_tone"]}},
+        {
+            "use": "phantom",
+            "name": "counterfactual",
+            "params": {"counterfactual": True, "factors": ["skin_tone"], "exclude": [{"arm": "placebo: one clause"}]},
+        },
     ],
     "scorers": [{"use": "pixels"}, {"use": "phantom_oracle"}, {"use": "clip", "params": {"pack": "phantom-clip"}}],
     "metrics": [

@@ -16,7 +16,11 @@ import pytest
 import yaml
 from browser import DESK, PHONE, Visit
 
+from audit.catalog import build_as
+from audit.component import Generator, Metric, ProbeSuite, Scorer
 from audit.demos import PHANTOM
+from audit.fitting import check_gates, check_metrics, levels_of
+from audit.spec import parse_spec
 from audit.weights import catalogue, missing
 from generators.phantom.oracle import FILES, SHIPPED
 
@@ -43,14 +47,14 @@ def standing_in(spec: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the command says of the stand-in, at a third of the draws; ``folder`` is where it ran."""
+    """What the command says of the stand-in, with fewer draws; ``folder`` is where it ran."""
     folder = tmp_path_factory.mktemp("phantom")
     info = folder / "planted" / "planted-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: planted\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[audit.scorers]\nscene_reader = scene_reader:SceneReader\n")
     (folder / "audit.yaml").write_text(yaml.safe_dump(standing_in(PHANTOM.spec), sort_keys=False))
-    command = [sys.executable, "-m", "audit", "run", "audit.yaml", "--set", "draws_per_probe=1", "--json"]
+    command = [sys.executable, "-m", "audit", "run", "audit.yaml", "--set", "draws_per_probe=2", "--json"]
     path = os.pathsep.join([str(info.parent), str(HERE)])
     environment = {**os.environ, "IMGAUDIT_OFFLINE": "1", "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     formats = ("--report", "html", "--report", "markdown")
@@ -62,6 +66,20 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def findings(told: dict[str, Any]) -> list[dict[str, Any]]:
     return json.loads((told["folder"] / told["run"] / "findings.json").read_text())
+
+
+def test_its_spec_is_whole() -> None:
+    """Everything that can be checked without weights: parameters, columns, axes, and what gates name."""
+    spec = parse_spec(PHANTOM.spec)
+    generators = {use.label: build_as("generators", use, Generator) for use in spec.generators}
+    suites = {use.label: build_as("probes", use, ProbeSuite).probes() for use in spec.probes}
+    scorers = {use.label: build_as("scorers", use, Scorer) for use in spec.scorers}
+    metrics = [(use.label, build_as("metrics", use, Metric)) for use in spec.metrics]
+    levels = levels_of(suites)
+    check_metrics(generators, scorers, metrics, levels)
+    check_gates(spec, list(generators), dict(metrics), levels)
+    images = spec.draws_per_probe * len({probe.id for probes in suites.values() for probe in probes})
+    assert 500 <= images <= 900
 
 
 def test_it_flags_what_was_planted(told: dict[str, Any]) -> None:
@@ -107,7 +125,7 @@ def test_its_summary_shows_measured_against_true(told: dict[str, Any]) -> None:
 
 @pytest.mark.skipif(not HAS_MODELS, reason="the phantom's trained models are not on this machine")
 def test_the_demo_of_the_trained_models_runs(shell: Any) -> None:
-    few = ("--set", "draws_per_probe=1", "--set", "probes.counterfactual.params.occupations=[nurse, builder]")
+    few = ("--set", "draws_per_probe=2", "--set", "probes.counterfactual.params.occupations=[nurse, builder]")
     done = shell.run("demo", "phantom", *few, "--json", IMGAUDIT_OFFLINE="1")
     assert done.code == 0, done.err
     assert len(done.json["verdicts"]) == len(PHANTOM.spec["gates"])
