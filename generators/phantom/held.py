@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from audit.errors import InputError
 from audit.metrics.averages import Quantity, average, sentences
 from audit.metrics.levels import Levels
 from audit.metrics.sample import Cell, Mask, Sample, Scores, contributions
+from audit.metrics.wording import lowered
 from audit.panels import Intervals, Span
 from audit.records import Finding, Interval
 from audit.stats.intervals import wilson
@@ -106,12 +108,18 @@ class Held:
         name = cell.level or cell.name
         return Span(label=name, estimate=finding.estimate, low=low, high=high, n=finding.n, truth=known.value)
 
-    def differences(self, quantity: Quantity, groups: Sequence[Cell]) -> Iterator[Measured]:
-        """Differences of each two groups; the note says the true one."""
-        true = {cell.level: known.value for cell in groups if (known := self.known(cell))}
-        for one in Levels.of(quantity, self.sample, self.scores, groups).differences():
-            apart = true[one.finding.where["group"]] - true[one.finding.where["against"]]
-            yield _noted(one, f"True difference {apart:.3f}{_whether(one.finding.interval, apart)}")
+    def differences(self, quantity: Quantity, groups: Sequence[tuple[Cell, Measured]]) -> Iterator[Measured]:
+        """Differences of each two groups, of which ``groups`` has the shares; the note says the true one."""
+        true = {cell.level: known.value for cell, _ in groups if (known := self.known(cell))}
+        measured = Levels.of(quantity, self.sample, self.scores, [cell for cell, _ in groups]).differences()
+        found = {(one.finding.where["group"], one.finding.where["against"]): one for one in measured}
+        for (first, share), (second, other) in combinations(groups, 2):
+            one = found.get((first.level, second.level))
+            if one is None:
+                yield _no_difference(share.finding, other.finding)
+            else:
+                apart = true[first.level] - true[second.level]
+                yield _noted(one, f"True difference {apart:.3f}{_whether(one.finding.interval, apart)}")
 
     def error(self, share: Finding, cell: Cell) -> Measured:
         """Measured less true share of a cell, with the error of both."""
@@ -176,6 +184,27 @@ def _asked(ask: Ask, facts: Facts) -> Known | None:
         return ask(dict(facts))
     except InputError:  # a bank that never asked this, or a table that gives nobody what is stated
         return None
+
+
+def _no_difference(share: Finding, other: Finding) -> Measured:
+    """What stands in for the difference of two shares of which one has no estimate."""
+    group, against = share.where["group"], other.where["group"]
+    update = {
+        "metric": share.metric.removesuffix("share") + "difference",
+        "title": f"Difference in {lowered(share.title)}: {group} minus {against}",
+        "where": {"group": group, "against": against},
+        "estimate": None,
+        "interval": None,
+        "unit": "fraction",
+        "n": share.n + other.n,
+        "n_missing": share.n_missing + other.n_missing,
+        "clusters": 0,
+        "method": "none",
+        "note": "No estimate: a group has too few readable draws.",
+        "bounds": None,
+        "evidence": (),
+    }
+    return Measured(share.model_copy(update=update))
 
 
 def _whether(interval: Interval | None, truth: float) -> str:

@@ -17,9 +17,13 @@ from generators.phantom.bank import column, read_bank
 from generators.phantom.decoding import ATTRIBUTES
 from generators.phantom.held import OCCUPATION, Held
 from generators.phantom.known import Ask, of_bank, of_table
+from generators.phantom.portrait import NO_OCCUPATION, OCCUPATIONS
 from generators.phantom.truth import level_of, preset, read_truth
 
 __all__ = ["PhantomTruth"]
+
+ASKED = ("person", *(name for name in OCCUPATIONS if name != NO_OCCUPATION))
+"""Levels of the axis ``occupation`` in the suite ``phantom``."""
 
 
 class PhantomTruth(Metric):
@@ -45,7 +49,7 @@ class PhantomTruth(Metric):
     """What is measured, as truth tables name it: presentation, age, tone, tone_band, hair, glasses or mobility_aid."""
     level: str = "feminine"
     """The level of the attribute whose share is measured."""
-    groups: dict[str, tuple[str, ...]] = {}
+    groups: dict[str, tuple[str, ...]] = Field(default={}, max_length=6)
     """Occupations taken together, by a name for them. Their shares are pooled, and each two groups are compared."""
     min_n: int = Field(default=10, ge=1)
     """A cell with fewer readable draws gets no estimate."""
@@ -63,6 +67,10 @@ class PhantomTruth(Metric):
         levels = ATTRIBUTES[column(self.attribute)]
         if self.level not in levels:
             raise SpecError(f"phantom_truth: {self.attribute} has no level {self.level!r}; {nearest(self.level, levels)}")
+        for name, occupations in self.groups.items():
+            for occupation in occupations:
+                if occupation not in ASKED:
+                    raise SpecError(f"phantom_truth: group {name!r} has {occupation!r}; {nearest(occupation, ASKED)}")
         for generator in (*self.tables, *self.banks):
             self._truth(generator)
 
@@ -88,7 +96,8 @@ class PhantomTruth(Metric):
         (_, first), *others = shares
         yield panelled(first, held.chart(shares))
         yield from (one for _, one in others)
-        yield from held.differences(replace(quantity, name=quantity.name.removesuffix("share") + "mean"), groups)
+        of_groups = others[len(occupations) :]
+        yield from held.differences(replace(quantity, name=quantity.name.removesuffix("share") + "mean"), of_groups)
         yield held.error(first.finding, whole)
         yield held.contained(first.finding, others[: len(occupations)])
 

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from metric_tables import World, latent, prompt, sound
+from phantom_banks import perfect_bank
 from pydantic import ValidationError
 
 from audit.component import Column, Context, Measured
 from audit.errors import AuditError, InputError, SpecError
 from audit.metrics.sample import Sample
 from audit.records import Probe
+from generators.phantom import recovery
 from generators.phantom.bank import stated
 from generators.phantom.held import Held
 from generators.phantom.known import Known, mixed, of_table
@@ -204,6 +206,26 @@ def test_errors_of_different_prompts_partly_cancel() -> None:
     assert both.high - both.low == pytest.approx(0.2 / 2**0.5)
 
 
+def test_a_trained_model_is_held_against_its_bank(skewed: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    bank = perfect_bank("skewed", 3000)
+    monkeypatch.setattr(recovery, "read_bank", lambda name: {"skewed": bank}[name])
+    found = measured(PhantomTruth(banks={"model": "skewed"}), skewed)
+    truth = bank.share("presentation", "feminine", {"occupation": "nurse"})
+    nurse = found["phantom_truth.share[model; occupation=nurse]"].finding
+    low, high = (100 * end for end in truth.interval)
+    assert nurse.note.startswith(
+        f"True share {100 * truth.value:.1f} %, known to lie within {low:.1f} to {high:.1f} %; the estimate is "
+    )
+    (panel,) = found["phantom_truth.share[model]"].finding.panels
+    assert panel.type == "intervals"
+    assert {row.label: row.truth for row in panel.rows}["nurse"] == pytest.approx(truth.value)
+    exact = measured(PhantomTruth(tables={"model": "skewed"}), skewed)["phantom_truth.error[model]"].finding.interval
+    wide = found["phantom_truth.error[model]"].finding.interval
+    assert exact is not None
+    assert wide is not None
+    assert wide.high - wide.low > exact.high - exact.low
+
+
 # -------------------------------------------------------------------------------------------------- bad input
 
 
@@ -226,6 +248,7 @@ def test_parameters_that_do_not_fit(params: dict, words: str) -> None:
         ({"tables": {"g": "absent.toml"}}, "absent.toml: cannot be read"),
         ({"banks": {"g": "evn"}}, "no truth bank 'evn'"),
         ({"tables": {"g": "even"}, "level": "femini"}, "presentation has no level 'femini'; did you mean 'feminine'"),
+        ({"tables": {"g": "even"}, "groups": {"a": ["nurs"]}}, "group 'a' has 'nurs'; did you mean 'nurse'"),
         ({"tables": {"g": "even"}, "attribute": "mood"}, "attribute 'mood' is not decoded"),
     ],
 )
@@ -246,3 +269,5 @@ def test_nothing_readable_is_no_estimate() -> None:
     found = measured(PhantomTruth(tables={"model": "even"}, groups=GROUPS), world.context())
     assert all(one.finding.estimate is None for one in found.values())
     assert "20 broken" in found["phantom_truth.share[model]"].finding.note
+    difference = found["phantom_truth.difference[model; against=craft, group=care]"].finding
+    assert (difference.n, difference.n_missing) == (0, 20)
