@@ -200,6 +200,10 @@ generators:
   - use: phantom                    # draws people who do not exist, with a bias that is known; needs no weights
     name: model
     params: {preset: skewed}        # or `even`, `regressed`, or `truth: my-table.toml`
+  # A trained model in its place, with `banks: {model: skewed}` instead of `tables` below:
+  # - use: diffusion
+  #   name: model
+  #   params: {pack: phantom-skewed, steps: 16, guidance: 1.0, batch: 64}
 
 probes:
   - use: phantom                    # twelve occupations, asked silently: what is shown is the generator's own choice
@@ -223,7 +227,7 @@ metrics:
 gates:
   - metric: representation.share
     where: {label: feminine}
-    at_least: 0.35
+    at_least: 0.3
     note: Passes, because the planted skew of the occupations cancels over all of them.
   - metric: phantom_truth.difference
     where: {group: indoors, against: outdoors}
