@@ -4,13 +4,13 @@ from itertools import product
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderTiny
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from generators.phantom.portrait import AGES, OCCUPATIONS, PRESENTATIONS
 
-__all__ = ["AUTOENCODER", "CLASSES", "LATENT", "LatentGenerator", "PhantomGan", "decoder", "factors", "gan"]
+__all__ = ["AUTOENCODER", "CHANNELS", "CLASSES", "LATENT", "LatentGenerator", "PhantomGan", "decoder", "factors", "gan"]
 
 CLASSES = tuple(
     f"{age} {presentation} {occupation}" for occupation, presentation, age in product(OCCUPATIONS, PRESENTATIONS, AGES)
@@ -18,18 +18,16 @@ CLASSES = tuple(
 """What each class number stands for."""
 LATENT = 64
 """Numbers of z."""
+CHANNELS = 6
+"""Numbers of one latent position."""
 AUTOENCODER: dict[str, Any] = {
-    "block_out_channels": (32, 48, 64),
-    "down_block_types": ("DownEncoderBlock2D",) * 3,
-    "up_block_types": ("UpDecoderBlock2D",) * 3,
-    "latent_channels": 4,
-    "layers_per_block": 1,
-    "norm_num_groups": 8,
-    "mid_block_add_attention": False,
-    "sample_size": 64,
-    "scaling_factor": 1.0,
+    "encoder_block_out_channels": (32, 32, 32),
+    "decoder_block_out_channels": (32, 32, 32),
+    "latent_channels": CHANNELS,
+    "num_encoder_blocks": (1, 1, 2),
+    "num_decoder_blocks": (2, 2, 1),
 }
-"""The phantom's autoencoder: 64 x 64 pixels to 16 x 16 latents of 4 numbers. Models and GAN share its weights."""
+"""The phantom's autoencoder: 64 x 64 pixels to 16 x 16 latents of 6 numbers. Models and GAN share its weights."""
 
 
 def factors(labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -56,7 +54,7 @@ class Styled(nn.Module):
 
 
 class LatentGenerator(nn.Module):
-    """z (n, 64) and class numbers (n,) to latents (n, 4, 16, 16)."""
+    """z (n, 64) and class numbers (n,) to latents (n, 6, 16, 16)."""
 
     def __init__(self, width: int = 96, style: int = 160) -> None:
         super().__init__()
@@ -66,7 +64,7 @@ class LatentGenerator(nn.Module):
         self.low, self.middle = Styled(width, style), nn.ModuleList([Styled(width, style) for _ in range(2)])
         self.place = nn.Parameter(torch.randn(1, width, 8, 8) * 0.1)
         self.narrow, self.high = nn.Conv2d(width, 48, 3, padding=1), Styled(48, style)
-        self.out = nn.Conv2d(48, 4, 3, padding=1)
+        self.out = nn.Conv2d(48, CHANNELS, 3, padding=1)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         """Latents in the units of the autoencoder: zero mean, unit variance."""
@@ -97,8 +95,8 @@ class PhantomGan(nn.Module):
 
 def decoder() -> Any:
     """The autoencoder of the phantom without its encoder and with random weights."""
-    network: Any = AutoencoderKL(**AUTOENCODER)  # type: ignore[no-untyped-call]  # the library has no types
-    del network.encoder, network.quant_conv
+    network: Any = AutoencoderTiny(**AUTOENCODER)  # type: ignore[no-untyped-call]  # the library has no types
+    del network.encoder
     return network
 
 

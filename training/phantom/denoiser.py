@@ -11,18 +11,19 @@ from pathlib import Path
 
 import click
 import torch
-from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderTiny, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from generators.phantom.networks import CHANNELS
 from generators.phantom.truth import PRESETS
-from training.phantom.autoencoder import CHANNELS, scaled
+from training.phantom.autoencoder import scaled
 from training.phantom.corpus import CAPTIONS, corpus
 from training.phantom.learning import DEVICE, Average, Progress, batches, card, cosine, seeded
 from training.phantom.text_encoder import WIDTH, tokens
 
-BATCH = 64
+BATCH = 32
 UNSAID = 0.08
 """Share of captions left out, so that guidance has something to be measured from."""
 
@@ -52,10 +53,9 @@ def scheduler() -> DPMSolverMultistepScheduler:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What the denoiser learns from: latents (n, 4, 16, 16) as mean and spread, captions as tokens."""
+    """What the denoiser learns from: latents (n, 6, 16, 16), captions as tokens."""
 
-    mean: Tensor
-    std: Tensor
+    latents: Tensor
     ids: Tensor
 
     @classmethod
@@ -63,15 +63,11 @@ class Lesson:
     def of(cls, name: str, count: int, seed: int, out: Path) -> "Lesson":
         """Encode the corpus of a preset."""
         data = corpus(name, count, seed, out / "corpus", torch.get_num_threads())
-        coder = AutoencoderKL.from_pretrained(out / "vae").eval().to(DEVICE)
+        coder = AutoencoderTiny.from_pretrained(out / "vae").eval().to(DEVICE)
         words = CLIPTokenizer.from_pretrained(out / "tokenizer")
-        means, stds = [], []
-        for start in range(0, count, 250):
-            found = coder.encode(scaled(data.pixels[start : start + 250])).latent_dist
-            means.append(found.mean.cpu())
-            stds.append(found.std.cpu())
+        parts = [coder.encoder(scaled(data.pixels[start : start + 250])).cpu() for start in range(0, count, 250)]
         ids = tokens(words, [text for texts in data.captions for text in texts])
-        return cls(torch.cat(means), torch.cat(stds), ids.view(count, CAPTIONS, -1))
+        return cls(torch.cat(parts), ids.view(count, CAPTIONS, -1))
 
 
 def noised(clean: Tensor, alphas: Tensor, times: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,8 +80,8 @@ def noised(clean: Tensor, alphas: Tensor, times: Tensor, noise: Tensor) -> tuple
 @click.argument("name", type=click.Choice(PRESETS))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Working folder.")
 @click.option("--start", type=click.Path(path_type=Path, exists=True), help="Pipeline folder to go on from.")
-@click.option("--steps", default=6000, help="Batches of 64.")
-@click.option("--count", default=40_000, help="Pictures.")
+@click.option("--steps", default=5500, help="Batches of 32.")
+@click.option("--count", default=30_000, help="Pictures.")
 @click.option("--rate", default=1e-3, help="Learning rate.")
 @click.option("--seed", default=3)
 @click.option("--threads", default=1)
@@ -101,7 +97,7 @@ def main(name: str, out: Path, start: Path | None, steps: int, count: int, rate:
     optimizer = torch.optim.AdamW(denoiser.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-3)
     schedule, progress = cosine(optimizer, steps), Progress(name, steps)
     for step, rows in enumerate(batches(count, BATCH, steps, rng)):
-        clean = lesson.mean[rows] + lesson.std[rows] * torch.randn(lesson.std[rows].shape, generator=rng)
+        clean = lesson.latents[rows]
         ids = lesson.ids[rows, torch.randint(CAPTIONS, (BATCH,), generator=rng)]
         ids = torch.where(torch.rand(BATCH, 1, generator=rng) < UNSAID, silent, ids)
         times = torch.randint(len(alphas), (BATCH,), generator=rng)
@@ -134,7 +130,7 @@ def main(name: str, out: Path, start: Path | None, steps: int, count: int, rate:
 def save(denoiser: UNet2DConditionModel, out: Path, folder: Path) -> None:
     """Put the parts together as fp16 safetensors."""
     pipeline = StableDiffusionPipeline(
-        vae=AutoencoderKL.from_pretrained(out / "vae"),
+        vae=AutoencoderTiny.from_pretrained(out / "vae"),
         text_encoder=CLIPTextModel.from_pretrained(out / "text_encoder"),
         tokenizer=CLIPTokenizer.from_pretrained(out / "tokenizer"),
         unet=denoiser,

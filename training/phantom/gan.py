@@ -11,14 +11,14 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderTiny
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from audit.digest import derive_seed
-from generators.phantom.networks import CLASSES, LATENT, LatentGenerator, PhantomGan, factors
+from generators.phantom.networks import CHANNELS, CLASSES, LATENT, LatentGenerator, PhantomGan, factors
 from generators.phantom.portrait import AGES, OCCUPATIONS, PRESENTATIONS
 from generators.phantom.render import render
 from generators.phantom.sampling import sample
@@ -32,11 +32,11 @@ NOISE = 0.05
 
 
 class Discriminator(nn.Module):
-    """Latents (n, 4, 16, 16) and class numbers to one number each: high for latents of renders."""
+    """Latents (n, 6, 16, 16) and class numbers to one number each: high for latents of renders."""
 
     def __init__(self, width: int = 128) -> None:
         super().__init__()
-        sizes = ((4, 64, 1), (64, width, 2), (width, width, 1), (width, width, 2), (width, 2 * width, 1))
+        sizes = ((CHANNELS, 64, 1), (64, width, 2), (width, width, 1), (width, width, 2), (width, 2 * width, 1))
         self.layers = nn.ModuleList([spectral_norm(nn.Conv2d(i, o, 3, stride=s, padding=1)) for i, o, s in sizes])
         self.verdict = spectral_norm(nn.Linear(2 * width, 1))
         counts = (len(OCCUPATIONS), len(PRESENTATIONS), len(AGES))
@@ -53,15 +53,15 @@ class Discriminator(nn.Module):
 
 
 @torch.no_grad()
-def latents(count: int, seed: int, coder: AutoencoderKL) -> tuple[Tensor, Tensor]:
+def latents(count: int, seed: int, coder: AutoencoderTiny) -> tuple[Tensor, Tensor]:
     """Latents of renders of the ``even`` table with one person on each, and their class numbers."""
-    table, means, labels = preset("even"), [], []
+    table, parts, labels = preset("even"), [], []
     for chunk in range(0, count, 250):
         rng = np.random.default_rng(derive_seed(seed, "gan", chunk))
         shown = [sample(table, rng, {"people": 1}).shown for _ in range(250)]
-        means.append(coder.encode(scaled(np.stack([render(portrait).pixels for portrait in shown]))).latent_dist.mean)
+        parts.append(coder.encoder(scaled(np.stack([render(portrait).pixels for portrait in shown]))))
         labels += [CLASSES.index(f"{one.age} {one.presentation} {one.occupation}") for one in shown]
-    return torch.cat(means), torch.tensor(labels, device=DEVICE)
+    return torch.cat(parts), torch.tensor(labels, device=DEVICE)
 
 
 @click.command()
@@ -73,7 +73,7 @@ def latents(count: int, seed: int, coder: AutoencoderKL) -> tuple[Tensor, Tensor
 def main(out: Path, steps: int, count: int, seed: int, threads: int) -> None:
     """Train the GAN."""
     rng = seeded(seed, threads)
-    coder = AutoencoderKL.from_pretrained(out / "vae").eval().to(DEVICE)
+    coder = AutoencoderTiny.from_pretrained(out / "vae").eval().to(DEVICE)
     clean, classes = latents(count, seed, coder)
     artist, judge = LatentGenerator().to(DEVICE), Discriminator().to(DEVICE)
     average = Average(artist, 0.999)
@@ -112,13 +112,11 @@ def main(out: Path, steps: int, count: int, seed: int, threads: int) -> None:
     card(out / "gan", "card", facts | {"discriminator_losses": progress.losses, "classes": CLASSES})
 
 
-def save(artist: LatentGenerator, coder: AutoencoderKL, folder: Path) -> None:
+def save(artist: LatentGenerator, coder: AutoencoderTiny, folder: Path) -> None:
     """Write generator and decoder as one fp16 file."""
     whole = PhantomGan()
     whole.generator.load_state_dict(artist.state_dict())
-    whole.decoder.load_state_dict(
-        {name: value for name, value in coder.state_dict().items() if "quant" not in name or "post" in name}, strict=False
-    )
+    whole.decoder.decoder.load_state_dict(coder.decoder.state_dict())
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: value.half().contiguous() for name, value in whole.state_dict().items()}, folder / "gan.safetensors")
 
