@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`; each does all its set-up.
-.PHONY: demo test lint slow bench bench-parity wheel clean
+.PHONY: demo test lint slow bench bench-parity bench-planted train wheel clean
 .DEFAULT_GOAL := demo
 
 PYTHON ?= python3
@@ -41,8 +41,16 @@ bench: $(VENV)/.dev
 bench-parity: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.parity
 
+bench-planted: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.planted
+
+# Every weight of the phantom from nothing but its drawings, as training/phantom/README.md explains; about two hours on two cores.
+WORK ?= work
+train: $(VENV)/.dev
+	PYTHON=$(BIN)/python WORK=$(WORK) training/phantom/all.sh
+
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --wheel --no-isolation
 
 clean:
-	rm -rf $(VENV) dist build runs
+	rm -rf $(VENV) dist build runs work

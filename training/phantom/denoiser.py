@@ -84,7 +84,7 @@ def noised(clean: Tensor, alphas: Tensor, times: Tensor, noise: Tensor) -> tuple
 @click.option("--count", default=30_000, help="Pictures.")
 @click.option("--rate", default=1e-3, help="Learning rate.")
 @click.option("--seed", default=3)
-@click.option("--threads", default=1)
+@click.option("--threads", default=2)
 def main(name: str, out: Path, start: Path | None, steps: int, count: int, rate: float, seed: int, threads: int) -> None:
     """Train the diffusion model of one preset."""
     rng = seeded(seed, threads)

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Trains everything in order; see README.md beside this file. Steps that are done are done again: remove lines to go on.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+PYTHON=${PYTHON:-python3} WORK=${WORK:-work}
+run() { "$PYTHON" -m "training.phantom.$1" "${@:2}"; }
+
+run text_encoder --out "$WORK"
+run autoencoder --out "$WORK"
+run denoiser even --out "$WORK"
+for preset in skewed regressed; do
+  run denoiser "$preset" --out "$WORK" --start "$WORK/pipelines/even" --steps 1500 --rate 4e-4
+done
+run gan --out "$WORK"
+run clip --out "$WORK/clip"
+run oracle --out "$WORK/oracle"
+for model in even skewed regressed gan; do run publish "$model" --work "$WORK"; done
+for model in clip oracle; do
+  rm -rf "generators/phantom/models/$model"
+  cp -r "$WORK/$model" "generators/phantom/models/$model"
+done
+run catalogue
+for model in even skewed regressed gan; do
+  rm -f "generators/phantom/banks/$model.parquet"
+  run bank "$model" --out "generators/phantom/banks/$model.parquet"
+  run publish "$model" --work "$WORK" --bank "generators/phantom/banks/$model.parquet"
+done
+run catalogue
