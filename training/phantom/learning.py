@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,6 +68,16 @@ class Average:
                 self._kept[name].lerp_(value, 1 - decay)
             else:
                 self._kept[name].copy_(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a later run goes on from."""
+        return {"step": self._step, "kept": self._kept}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._step = state["step"]
+        for name, value in state["kept"].items():
+            self._kept[name].copy_(value)
 
     def apply(self) -> None:
         """Give the network the averaged weights."""
