@@ -227,4 +227,6 @@ def beyond_chance(findings: Sequence[Finding], tally: Tally) -> None:
         ("gap_mean.gap", SHUFFLED, "disparity.gap of means beyond what shuffled levels show"),
     ):
         told = [(f.estimate, re.search(said, f.note)) for f in findings if f.metric == metric]
-        tally.add(name, [estimate > float(high[1]) for estimate, high in told if estimate is not None and high])
+        beyond = [estimate > float(high[1]) for estimate, high in told if estimate is not None and high]
+        if beyond:
+            tally.add(name, beyond)

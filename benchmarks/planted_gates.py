@@ -1,6 +1,7 @@
 """Verdicts and comparisons of two releases whose difference is planted."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -69,7 +70,7 @@ class Comparison:
             one, other = worlds.audits(self.share, self.shift, rng)
             before, after = results(one), results(other)
             self._compared(before, after, covered, changed)
-            for name, verdict in zip(("share", "mean"), judge(rules, after, lambda _, before=before: before), strict=True):
+            for name, verdict in zip(("share", "mean"), judge(rules, after, partial(_same, before)), strict=True):
                 for outcome in VERDICTS:
                     tell = f"margin on a {name}: {outcome.upper()}"
                     judged.add(tell, [verdict.outcome == outcome])
@@ -110,12 +111,16 @@ class Limit:
         rule, rng = GateRule(**SHARE, at_most=self.limit), np.random.default_rng(seed)
         for _ in range(self.audits):
             run = results(world.audits(self.truth, 0.0, rng)[0])
-            (verdict,) = judge((rule,), run, lambda _, run=run: run)
+            (verdict,) = judge((rule,), run, partial(_same, run))
             for outcome in VERDICTS:
                 judged.add(f"share at most a limit: {outcome.upper()}", [verdict.outcome == outcome])
         on_it = abs(self.truth - self.limit) < TOLERANCE
         rows = judged.rates(ERRS if on_it else None)
         return [row if on_it and "INCONCLUSIVE" not in row.what else _unjudged(row) for row in rows]
+
+
+def _same(baseline: Results, _path: str) -> Results:
+    return baseline
 
 
 def _unjudged(row: Row) -> Row:

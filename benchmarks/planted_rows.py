@@ -11,7 +11,7 @@ from rich.table import Table
 
 from audit.environment import device_name, revision, versions
 
-__all__ = ["COVERED", "Row", "Tally", "save", "show"]
+__all__ = ["COVERED", "Row", "Tally", "save", "show", "summary"]
 
 COVERED = 0.935
 """Least coverage of a nominal 95 % interval; a row is below it where two standard errors do not reach it."""
@@ -56,7 +56,7 @@ class Tally:
         rows = []
         for what, held in self.held.items():
             value, error = _mean(held)
-            low = value + 2 * error < COVERED
+            low = bool(value + 2 * error < COVERED)
             note = f"width {np.mean(self.widths[what]):.3g}" + (f"; covers less than {COVERED}" if low else "")
             rows.append(Row(self.section, what, self.setting, len(held), value, error, note, not low))
         return rows
@@ -66,7 +66,7 @@ class Tally:
         rows = []
         for what, held in self.held.items():
             value, error = _mean(held)
-            met = None if at_most is None else value - 2 * error <= at_most
+            met = None if at_most is None else bool(value - 2 * error <= at_most)
             note = "" if at_most is None else f"nominal at most {at_most:g}"
             rows.append(Row(self.section, what, self.setting, len(held), value, error, note, met))
         return rows
@@ -77,6 +77,38 @@ def _mean(held: Sequence[float]) -> tuple[float, float]:
     n, values = len(held), np.array(held)
     spread = float(values.std(ddof=1) / np.sqrt(n)) if n > 1 else 1.0
     return float(values.mean()), max(spread, 1 / (n * np.sqrt(12)))
+
+
+def summary(rows: Sequence[Row]) -> list[Row]:
+    """One row for an interval in all its settings, with the worst of them, and one for the three verdicts of a gate."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_belongs(row), []).append(row)
+    return [row for found in groups.values() for row in _together(found)]
+
+
+def _belongs(row: Row) -> tuple[str, ...]:
+    if row.section.startswith("coverage"):
+        return row.section, row.what
+    if row.section.startswith("verdicts"):
+        return row.section, row.what.partition(":")[0], row.setting
+    return row.section, row.what, row.setting
+
+
+def _together(found: Sequence[Row]) -> Sequence[Row]:
+    if len(found) == 1:
+        return found
+    first = found[0]
+    met = None if all(row.met is None for row in found) else all(row.met is not False for row in found)
+    if first.section.startswith("verdicts"):
+        verdicts = ", ".join(f"{row.what.partition(': ')[2]} {row.value:.3f}" for row in found)
+        return [Row(first.section, first.what, first.setting, first.audits, first.value, first.error, verdicts, met)]
+    worst = min(found, key=lambda row: row.value)
+    mean, audits = float(np.mean([row.value for row in found])), sum(row.audits for row in found)
+    error = float(np.sqrt(sum(row.error**2 for row in found))) / len(found)
+    below = sum(row.met is False for row in found)
+    note = f"lowest {worst.value:.3f} +- {worst.error:.3f}: {worst.setting}" + (f"; {below} below" if below else "")
+    return [Row(first.section, first.what, f"{len(found)} settings", audits, mean, error, note, met)]
 
 
 def show(rows: Iterable[Row]) -> None:
