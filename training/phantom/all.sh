@@ -12,7 +12,7 @@ for preset in skewed regressed; do
   run denoiser "$preset" --out "$WORK" --start "$WORK/pipelines/even" --steps 1500 --rate 4e-4
 done
 run gan --out "$WORK"
-run clip --out "$WORK/clip"
+run clip --out "$WORK/clip" --steps 900 --seed 1 --threads 1 --bfloat16
 run oracle --out "$WORK/oracle"
 for model in even skewed regressed gan; do run publish "$model" --work "$WORK"; done
 for model in clip oracle; do
