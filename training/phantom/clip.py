@@ -86,7 +86,7 @@ class Plan:
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the model.")
-@click.option("--steps", default=1000, help="Batches of 256 pictures and captions.")
+@click.option("--steps", default=900, help="Batches of 256 pictures and captions.")
 @click.option("--seed", default=1)
 @click.option("--threads", default=1)
 @click.option("--bfloat16", is_flag=True, help="Multiply in bfloat16: faster where the processor can, slower elsewhere.")
