@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from weight_shelves import entry, sha256, wheel
 
 from audit.cli_weights import weights
-from audit.weights import cache_folder, catalogue, locate
+from audit.weights import PackageSource, cache_folder, catalogue, locate
 
 MODEL = b"numbers" * 1000
 
@@ -85,14 +85,23 @@ def test_pull_wants_names_or_all(arguments: tuple[str, ...]) -> None:
 
 
 def test_verify_covers_what_is_here() -> None:
-    nothing = run("verify", "--json")
-    assert nothing.return_value == 0
-    assert answer(nothing) == []
-    assert "no pack is in" in nothing.stderr
+    shipped = [name for name, pack in sorted(catalogue().items()) if isinstance(pack.source, PackageSource)]
+    nothing_pulled = run("verify", "--json")
+    assert nothing_pulled.return_value == 0
+    assert [pack["name"] for pack in answer(nothing_pulled)] == shipped
     run("pull", "toy")
     result = run("verify", "--json")
     assert result.return_value == 0
-    assert [pack["name"] for pack in answer(result)] == ["toy"]
+    assert [pack["name"] for pack in answer(result)] == [*shipped, "toy"]
+
+
+def test_verify_says_where_it_looked_when_no_pack_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {name: pack for name, pack in catalogue().items() if not isinstance(pack.source, PackageSource)}
+    monkeypatch.setattr("audit.cli_weights.catalogue", lambda: known)
+    result = run("verify", "--json")
+    assert result.return_value == 0
+    assert answer(result) == []
+    assert f"no pack is in {cache_folder()}" in result.stderr
 
 
 def test_verify_fails_on_a_damaged_file_and_pull_mends_it() -> None:
