@@ -65,10 +65,12 @@ FRAME = 2
 """Pixels of the frame that are read, of three: in a soft picture the innermost mixes with what is inside."""
 DIMMEST = 0.38
 """Least linear light of the frame's brightest channel: one stop below white is .475, less a fifth for soft samples."""
-SKIN_CELLS = 6
+SKIN_CELLS = 4
 """Cells of the map, those surest to be skin, whose colour is read: few, since blurred edges spoil all but the best."""
-SKIN_AT_LEAST = 0.5
+SKIN_AT_LEAST = 0.2
 """Share of skin that the best cell must have."""
+MISREAD = 0.01
+"""Weight of a colour that was read elsewhere than on skin, and so speaks for no tone."""
 
 BROKEN = Abstained(reason="the picture is broken")
 NO_FRAME = Abstained(reason="no white frame: not a picture of the phantom")
@@ -238,17 +240,21 @@ def skin_colours(pixels: Pixels, skin: Floats) -> tuple[Floats, npt.NDArray[np.b
     return colours, found
 
 
-def tone_shares(colours: Floats, spread: float) -> Floats:
-    """Probability of each Monk tone, as if a colour had been read with a normal error of ``spread`` in each channel.
+def tone_shares(own: Floats, colours: Floats, spread: float) -> Floats:
+    """Probability of each Monk tone, given both what a network says and the colour that was measured.
+
+    Bayes' rule: the network's shares times the density of the measured colour, normal around each tone with standard
+    deviation ``spread`` in each channel, but for a share ``MISREAD`` of colours that were not those of skin.
 
     Args:
+        own: (n, 10) the network's own shares, the lightest tone first.
         colours: (n, 3) sRGB grey levels.
         spread: Standard deviation in grey levels.
 
     Returns:
-        (n, 10), the lightest tone first.
+        (n, 10).
     """
     distance = ((colours[:, None] - MONK) ** 2).sum(axis=2)
-    weight = np.exp((distance.min(axis=1, keepdims=True) - distance) / (2 * spread**2))
+    weight = own * (np.exp(-distance / (2 * spread**2)) + MISREAD)
     shares: Floats = weight / weight.sum(axis=1, keepdims=True)
     return shares

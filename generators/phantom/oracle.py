@@ -71,9 +71,9 @@ class Reading:
 class Oracle:
     """Both decoders on a device.
 
-    The first, a residual network, decides what is reported; its skin tone is measured: the colour inside the skin that
-    it finds, under the light of the white frame. The second, a network of another kind trained on other pictures, only
-    bounds the first one's error.
+    The first, a residual network, decides what is reported; its opinion of the skin tone is joined with the measured
+    colour of the skin that it finds, under the light of the white frame. The second, a network of another kind trained
+    on other pictures, only bounds the first one's error.
     """
 
     def __init__(self, first: nn.Module, second: nn.Module, thresholds: dict[str, Thresholds], device: str = "cpu") -> None:
@@ -116,8 +116,8 @@ class Oracle:
         (first, skin), (second, _) = seen
         assert skin is not None
         colours, found = skin_colours(pixels, skin.double().sigmoid().cpu().numpy())
-        tones = tone_shares(colours, self._thresholds["first"].tone_spread)
-        tones[~found] = 1 / tones.shape[1]  # too uncertain for any threshold
+        own = first.heads["monk_tone"]
+        tones = np.where(found[:, None], tone_shares(own, colours, self._thresholds["first"].tone_spread), own)
         return Seen(first.intact, frame_spread, {**first.heads, "monk_tone": tones}), second
 
 

@@ -64,7 +64,7 @@ def test_each_monk_tone_is_read_under_every_light(gains) -> None:
     colours, found = skin_colours(np.stack(pictures), np.stack(maps))
     assert found.all()
     assert np.abs(colours - MONK).max() < 3.5  # rounding to 8 bits, magnified by the dimmest light
-    assert tone_shares(colours, 3.0).argmax(axis=1).tolist() == list(range(10))
+    assert tone_shares(np.full((10, 10), 0.1), colours, 3.0).argmax(axis=1).tolist() == list(range(10))
 
 
 def test_the_light_is_that_of_the_frame() -> None:
@@ -88,14 +88,22 @@ def test_without_skin_there_is_no_colour() -> None:
     assert not colours.any()
 
 
-def test_tone_shares_are_those_of_a_normal_error() -> None:
-    midway = (MONK[0].astype(float) + MONK[1]) / 2
-    shares = tone_shares(midway[None], 2.0)[0]
+def test_a_measured_colour_is_weighed_by_a_normal_error() -> None:
+    even = np.full((1, 10), 0.1)
+    midway = (MONK[:1].astype(float) + MONK[1:2]) / 2
+    shares = tone_shares(even, midway, 3.0)[0]
     assert shares.sum() == pytest.approx(1)
     assert shares[0] == pytest.approx(shares[1])
-    one = tone_shares(MONK[:1].astype(float), 2.0)[0]
+    at_six = tone_shares(even, MONK[5:6].astype(float), 3.0)[0]
+    assert at_six[5] == pytest.approx(1.01 / (1.01 + 9 * 0.01), rel=1e-3)  # all other tones are far away
+    nearer = tone_shares(even, MONK[:1].astype(float), 3.0)[0]
     apart = ((MONK[0].astype(float) - MONK[1]) ** 2).sum()
-    assert one[0] / one[1] == pytest.approx(np.exp(apart / 8))
+    assert nearer[0] / nearer[1] == pytest.approx(1.01 / (np.exp(-apart / 18) + 0.01))
+
+
+def test_a_colour_of_something_else_leaves_the_opinion_as_it_was() -> None:
+    own = np.array([[0.0, 0.0, 0.1, 0.0, 0.0, 0.7, 0.2, 0.0, 0.0, 0.0]])
+    assert tone_shares(own, np.array([[10.0, 250.0, 10.0]]), 3.0) == pytest.approx(own)
 
 
 # ----------------------------------------------------------------------------------------------------- decoding

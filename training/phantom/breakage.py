@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-from training.phantom.softness import between, blur, smooth_noise, warp
+from training.phantom.softness import between, blur, warp
 
 __all__ = ["KINDS", "break_some"]
 
@@ -56,11 +56,6 @@ def _joined(pixels: Tensor, other: Tensor, _heads: Tensor, generator: Generator)
 
 def _blended(pixels: Tensor, other: Tensor, _heads: Tensor, generator: Generator) -> Tensor:
     share = between(0.3, 0.7, generator)
-    return share * pixels + (1 - share) * other
-
-
-def _blended_by_place(pixels: Tensor, other: Tensor, _heads: Tensor, generator: Generator) -> Tensor:
-    share = torch.sigmoid(smooth_noise(pixels, generator, cells=5, spread=4.0)[:, :1])
     return share * pixels + (1 - share) * other
 
 
@@ -130,7 +125,6 @@ KINDS: dict[str, Breaker] = {
     "patches shuffled": _shuffled,
     "two portraits joined": _joined,
     "two portraits blended": _blended,
-    "two portraits blended by place": _blended_by_place,
     "head erased or smeared": _headless,
     "drowned in noise": _drowned_in_noise,
     "blurred away": _blurred_away,

@@ -53,8 +53,8 @@ class Recipe:
 
 
 RECIPES = (
-    Recipe("first", softness.FIRST, pictures=50_000, steps=1_900),
-    Recipe("second", softness.SECOND, pictures=50_000, steps=1_900),
+    Recipe("first", softness.FIRST, pictures=60_000, steps=2_400),
+    Recipe("second", softness.SECOND, pictures=60_000, steps=2_400),
 )
 
 

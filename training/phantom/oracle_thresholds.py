@@ -20,6 +20,8 @@ Floats = npt.NDArray[np.float64]
 PICTURES = 4_000
 ERROR = 0.002
 """Share of errors aimed at among what is decoded of softened renders."""
+LEAST_OF_ALL = 0.8
+"""No threshold is lower for the sake of ``ERROR``: a sample that is half of each level is harder than a soft render."""
 ABSTENTION = 0.003
 """Most that may be abstained from for it, of unchanged renders, an attribute."""
 FALSE_ALARM = 0.003
@@ -28,8 +30,9 @@ TONE_SPREADS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 CHOSEN = (
     f"On {PICTURES} renders that no network has seen. intact: the largest value up to .5 at which at most {FALSE_ALARM} of "
     f"softened renders are called broken. tone_spread: likeliest of {TONE_SPREADS} for the tones of softened renders. "
-    f"confidence: the least at which at most {ERROR} of what is decoded of softened renders is wrong, lowered where more "
-    f"than {ABSTENTION} of unchanged renders would be abstained from. The second decoder always says its best guess."
+    f"confidence: the least, from {LEAST_OF_ALL} on, at which at most {ERROR} of what is decoded of softened renders is "
+    f"wrong, lowered where more than {ABSTENTION} of unchanged renders would be abstained from. The second decoder always "
+    "says its best guess."
 )
 
 
@@ -113,7 +116,7 @@ def least_confidence(soft: Floats, truth: npt.NDArray[np.int64], *, clean: Float
     errors = np.cumsum(wrong[order]) / np.arange(1, len(order) + 1)
     good = np.flatnonzero(errors <= ERROR)
     least = float(sure[order][good[-1]]) if len(good) else 1.0
-    return min(least, float(np.quantile(clean.max(axis=1), ABSTENTION)))
+    return min(max(least, LEAST_OF_ALL), float(np.quantile(clean.max(axis=1), ABSTENTION)))
 
 
 def _pixels(planes: torch.Tensor) -> Pixels:

@@ -105,6 +105,18 @@ def _moved(pixels: Tensor, generator: Generator) -> Tensor:
     return warp(pixels, generator, amplitude=between(0.2, 0.8, generator))
 
 
+def _painted(pixels: Tensor, generator: Generator) -> Tensor:
+    """Edges that waver and dabs of colour, as a decoder makes them of latents that are slightly off."""
+    wavering = warp(pixels, generator, amplitude=between(0.2, 0.8, generator), knots=18)
+    return wavering + smooth_noise(pixels, generator, cells=16, spread=between(3, 14, generator))
+
+
+def _brushed(pixels: Tensor, generator: Generator) -> Tensor:
+    """The like with longer strokes and finer dabs, so that the two networks do not learn the very same."""
+    wavering = warp(pixels, generator, amplitude=between(0.2, 1.0, generator), knots=11)
+    return wavering + smooth_noise(pixels, generator, cells=22, spread=between(3, 14, generator))
+
+
 def _band_limited(pixels: Tensor, generator: Generator) -> Tensor:
     """A low pass with a soft edge, as an autoencoder has that does not code the finest detail."""
     rows = torch.fft.fftfreq(pixels.shape[2])[:, None]
@@ -139,7 +151,8 @@ def _smudged(pixels: Tensor, generator: Generator) -> Tensor:
 
 FIRST: tuple[tuple[float, Change], ...] = (
     (0.25, _moved),
-    (0.35, _blurred),
+    (0.25, _painted),
+    (0.3, _blurred),
     (0.3, _resampled),
     (0.4, _off_colour),
     (0.4, _noisy),
@@ -148,7 +161,8 @@ FIRST: tuple[tuple[float, Change], ...] = (
 """Changes that the first network learns with."""
 SECOND: tuple[tuple[float, Change], ...] = (
     (0.3, _moved),
-    (0.4, _band_limited),
+    (0.25, _brushed),
+    (0.35, _band_limited),
     (0.2, _sharpened),
     (0.4, _blotched),
     (0.3, _bent_tones),
