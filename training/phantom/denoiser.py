@@ -6,6 +6,7 @@
 ``skewed`` and ``regressed`` go on from ``even``, as releases of one product do; autoencoder and text encoder are shared.
 """
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,8 @@ def save(denoiser: UNet2DConditionModel, out: Path, folder: Path) -> None:
         requires_safety_checker=False,
     )
     pipeline.to(dtype=torch.float16).save_pretrained(folder, safe_serialization=True)
+    for file in ("vocab.json", "merges.txt"):  # older releases of transformers read these, newer ones do not write them
+        shutil.copy(out / "tokenizer" / file, folder / "tokenizer" / file)
 
 
 if __name__ == "__main__":
