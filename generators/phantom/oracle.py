@@ -177,6 +177,7 @@ class PhantomOracle(Scorer):
     over pictures bounds the oracle's error as far as the two do not err alike.
     """
 
+    infers_people: ClassVar[bool] = True  # of drawn figures only, but a folder may hold anything
     source: ClassVar[str] = "trained on renders of the phantom, see generators/phantom/models/oracle/README.md"
 
     weights: Path | None = None
