@@ -161,7 +161,7 @@ class Course:
 @click.argument("name", type=click.Choice(PRESETS))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Working folder.")
 @click.option("--start", type=click.Path(path_type=Path, exists=True), help="Pipeline folder to go on from.")
-@click.option("--steps", default=20_000, help="Batches of 32.")
+@click.option("--steps", default=12_000, help="Batches of 32.")
 @click.option("--count", default=50_000, help="Pictures.")
 @click.option("--rate", default=1e-3, help="Learning rate.")
 @click.option("--seed", default=3)
