@@ -77,7 +77,7 @@ def main(name: str, draws: int, out: Path, model: Path | None, oracle: Path, dev
         facts = Facts(
             model=name,
             weights={"model": weights_digest(weights_folder(name, model)), "oracle": weights_digest(oracle)},
-            settings=generator.settings(),
+            settings={key: text.replace(str(model), "a folder") for key, text in generator.settings().items()},
             versions={key: value for key, value in versions().items() if key in PACKAGES},
             device=f"{device}: {device_name(device)}",
             threads=threads,
@@ -86,7 +86,8 @@ def main(name: str, draws: int, out: Path, model: Path | None, oracle: Path, dev
         )
         if not out.exists():
             wanted = requests(name, draws, seed)
-            parts = out.with_name(f"{out.name}.parts") / short(digest([facts.model_dump(), len(wanted)]))
+            plan = [facts.model_dump(), [request.draw.model_dump() for request in wanted]]
+            parts = out.with_name(f"{out.name}.parts") / short(digest(plan))
             repeated = repeated_pictures(preset("regressed"))
             work = Work(facts, blocks(wanted), generator, Oracle.load(oracle, device), repeated, parts)
             draw(work, device)
