@@ -26,7 +26,7 @@ ABSTENTION = 0.003
 """Most that may be abstained from for it, of unchanged renders, an attribute."""
 FALSE_ALARM = 0.003
 """Share of softened renders that may be called broken."""
-TONE_SPREADS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+TONE_SPREADS = (2.0, 3.0, 4.0, 6.0)
 CHOSEN = (
     f"On {PICTURES} renders that no network has seen. intact: the largest value up to .5 at which at most {FALSE_ALARM} of "
     f"softened renders are called broken. tone_spread: likeliest of {TONE_SPREADS} for the tones of softened renders. "
@@ -72,7 +72,8 @@ def calibrate(first: nn.Module, second: nn.Module, seed: int, processes: int) ->
     pictures = draw(PICTURES, seed, processes)
     soft = softened(pictures, derive_seed(seed, "soft"))
     truth = truths(pictures)
-    spread = max(TONE_SPREADS, key=lambda value: _likelihood(_first(first, second, soft[:1000], value), truth["monk_tone"]))
+    few, tones = soft[::4], truth["monk_tone"][::4]
+    spread = max(TONE_SPREADS, key=lambda value: _likelihood(_first(first, second, few, value), tones))
     on_soft, on_clean = (_first(first, second, pixels, spread) for pixels in (soft, pictures.pixels))
     confidence = {name: _rounded_down(_least(name, (on_soft, on_clean), truth[name])) for name in ATTRIBUTES}
     intact = min(0.5, float(np.quantile(on_soft.intact, FALSE_ALARM)))
@@ -89,7 +90,7 @@ def _first(first: nn.Module, second: nn.Module, pixels: Pixels, spread: float) -
 
 
 def _likelihood(seen: Seen, tones: npt.NDArray[np.int64]) -> float:
-    there = np.flatnonzero(tones[: len(seen.intact)] != UNSAID)
+    there = np.flatnonzero(tones != UNSAID)
     return float(np.log(seen.shares["monk_tone"][there, tones[there]] + 1e-9).mean())
 
 
