@@ -321,7 +321,9 @@ def test_the_figures_of_a_perfect_model(skewed, regressed, even) -> None:
         assert found[f"asked {name} is shown, all stated"] == 1
     assert found["an intact person is found where one was planted"] == 1
     assert found["planted differences from even with the right sign"] == 1
-    assert found["mean absolute difference from the planted rates"] < 0.03
+    apart = next(what for what in found if "from the planted rates" in what)
+    assert found[apart] < 0.03
+    assert "(0.019 by chance)" in apart
     assert all(one.met is not False for one in figures(skewed, even))
     bad = told(regressed, even)
     assert bad["an intact person is found where one was planted"] == 1
@@ -340,7 +342,7 @@ def test_the_figures_of_a_model_that_ignores_its_prompt(skewed, even) -> None:
     found = {one.what: one for one in figures(spoilt, even)}
     asked = found["asked presentation is shown, all stated"]
     assert (asked.value, asked.met) == (0, False)
-    assert found["mean absolute difference from the planted rates"].met is False
+    assert [one.met for what, one in found.items() if "from the planted rates" in what] == [False]
     assert found["planted differences from even with the right sign"].value == 0
     assert "MISSED: at least 0.9" in shown([asked])
 

@@ -124,20 +124,19 @@ def _second_decoder(bank: Bank) -> Iterator[Figure]:
 
 def _rates(bank: Bank) -> Iterator[Figure]:
     """The model's feminine share in each occupation, and how far it lies from the planted one."""
-    apart = []
+    apart, chance = [], []
     for occupation in _occupations():
         given: dict[str, Level] = {"occupation": occupation}
         true = bank.share("presentation", "feminine", given)
         planted = _planted(bank, given)
         apart.append(abs(true.value - planted))
+        chance.append(np.sqrt(2 / np.pi * planted * (1 - planted) / true.n))
         what = (
             f"perceived feminine, {occupation} (planted {planted:.3f}, decoders {true.reach[0]:.3f} to {true.reach[1]:.3f})"
         )
         yield Figure(what, true.value, true.n, *true.interval)
-    mean = float(np.mean(apart))
-    yield Figure(
-        "mean absolute difference from the planted rates", mean, len(apart), None, None, "below .05", mean < PLANTED
-    )
+    mean, told = float(np.mean(apart)), f"mean absolute difference from the planted rates ({np.mean(chance):.3f} by chance)"
+    yield Figure(told, mean, len(apart), None, None, "below .05", mean < PLANTED)
 
 
 def _occupations() -> tuple[str, ...]:
