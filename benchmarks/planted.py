@@ -30,7 +30,7 @@ from generators.phantom.bank import read_bank
 from generators.phantom.truth import PRESETS
 
 HERE = Path(__file__).parent
-QUICK = 20
+QUICK = 40
 """A quick run makes so many times fewer audits."""
 Experiment = Callable[[int], list[Row]]
 
@@ -41,7 +41,7 @@ def experiments(scale: int) -> list[Experiment]:
     Args:
         scale: so many times fewer audits than a full run.
     """
-    many, some, few = (max(4, audits // scale) for audits in (500, 300, 40))
+    many, some, few = (max(4, audits // scale) for audits in (1000, 600, 60))
     grids = [GridCoverage(preset, rho, some) for preset in PRESETS for rho in (0, 0.05, 0.2)]
     grids += [
         GridCoverage("skewed", 0.1, some, wordings=30, draws=4),

@@ -102,7 +102,8 @@ def _together(found: Sequence[Row]) -> Sequence[Row]:
     met = None if all(row.met is None for row in found) else all(row.met is not False for row in found)
     if first.section.startswith("verdicts"):
         verdicts = ", ".join(f"{row.what.partition(': ')[2]} {row.value:.3f}" for row in found)
-        return [Row(first.section, first.what, first.setting, first.audits, first.value, first.error, verdicts, met)]
+        gate = f"{first.what.partition(':')[0]}: share that pass"
+        return [Row(first.section, gate, first.setting, first.audits, first.value, first.error, verdicts, met)]
     worst = min(found, key=lambda row: row.value)
     mean, audits = float(np.mean([row.value for row in found])), sum(row.audits for row in found)
     error = float(np.sqrt(sum(row.error**2 for row in found))) / len(found)
