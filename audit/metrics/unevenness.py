@@ -158,18 +158,23 @@ class Unevenness:
         )
 
     def _excess(self, skew: Finding) -> Finding:
-        """The same finding with the expectation of an even generator taken off."""
-        off = skew.expected or 0.0
+        """The same finding with the expectation of an even generator taken off.
+
+        A share near equal adds to the skew up to that expectation by chance, a share far from it nothing. The excess thus
+        lies below the true skew by 0 to ``off`` on average; its interval reaches from one case to the other.
+        """
+        off, interval, bounds = skew.expected or 0.0, skew.interval, skew.bounds
+        reach = f"by at most {off:.3f}, and its interval allows for that" if interval else "by at most the expectation"
         return skew.model_copy(
             update={
                 "metric": skew.metric.removesuffix("skew") + "excess_skew",
                 "title": f"{skew.title}, less what an even generator of the same n shows",
                 "protocol": f"excess over an even generator of {skew.protocol}",
-                "method": f"{skew.method}; less the expectation under equal shares",
-                "note": sentences(skew.note, "Far from equal shares it understates, by at most the expectation"),
+                "method": f"{skew.method}; low end less the expectation under equal shares, high end without",
+                "note": sentences(skew.note, f"Far from equal shares it understates, {reach}"),
                 "estimate": None if skew.estimate is None else skew.estimate - off,
-                "interval": _shifted(skew.interval, off),
-                "bounds": _shifted(skew.bounds, off),
+                "interval": Interval(low=interval.low - off, high=interval.high) if interval else None,
+                "bounds": Interval(low=bounds.low - off, high=bounds.high - off) if bounds else None,
                 "expected": None if skew.expected is None else 0.0,
                 "panels": (),
             }
@@ -196,7 +201,3 @@ def _by_unit(held: Floats, units: Units) -> _Shares:
     totals = np.zeros((len(names), held.shape[1]))
     np.add.at(totals, member, held)
     return _Shares(totals, np.bincount(member, minlength=len(names)).astype(np.float64))
-
-
-def _shifted(ends: Interval | None, off: float) -> Interval | None:
-    return None if ends is None else Interval(low=ends.low - off, high=ends.high - off)

@@ -66,6 +66,22 @@ def test_an_even_generator_shows_no_excess_on_average() -> None:
     assert np.mean(skew) > 3 * np.std(skew) / np.sqrt(40)
 
 
+@pytest.mark.parametrize("rate", [0.5, 0.6, 0.9])
+def test_the_interval_of_the_excess_holds_the_true_skew_near_and_far_from_equal_shares(rate: float) -> None:
+    held, narrower = [], []
+    for seed in range(60):
+        found = _measure(_grid({"nurse": rate}, paraphrases=30, draws=1, seed=seed))
+        excess, skew = found["gender.excess_skew[model]"], found["gender.skew[model]"]
+        held.append(excess.interval.low <= abs(rate - 0.5) <= excess.interval.high)
+        narrower.append(excess.interval.high - skew.expected < abs(rate - 0.5))
+        assert excess.interval.low <= excess.estimate <= excess.interval.high
+        assert (excess.interval.low, excess.interval.high) == pytest.approx(
+            (skew.interval.low - skew.expected, skew.interval.high)
+        )
+    assert np.mean(held) > 0.9
+    assert rate == 0.5 or np.mean(narrower) > 0.05  # what an interval that is moved as a whole would miss
+
+
 def test_prompts_that_decide_the_label_leave_few_independent_images() -> None:
     world, rng = _world(), np.random.default_rng(1)
     for word in range(12):
