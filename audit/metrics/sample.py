@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from audit.component import Context, Contribution
 from audit.errors import SpecError
+from audit.records import Condition, Probe
 from audit.table import ScoreTable, Strings
 
 __all__ = ["Cell", "Mask", "Sample", "Scores", "Units", "chosen_axes", "contributions", "protocol", "why_missing"]
@@ -86,9 +87,9 @@ class Sample:
 
     @cached_property
     def _heads(self) -> Strings:
-        """(n,) counterfactual pair of each draw's probe, or the probe itself."""
-        probes = self.table.probe_ids
-        return np.array([self.table.probes[probe].pair or str(probe) for probe in probes], dtype=object)
+        """(n,) counterfactual pair of each draw's probe, or the probe itself; those that ask the same are one."""
+        heads = _heads(self.table.probes)
+        return np.array([heads[str(probe)] for probe in self.table.probe_ids], dtype=object)
 
     @cached_property
     def _units(self) -> tuple[Strings, Strings]:
@@ -100,9 +101,9 @@ class Sample:
     def units(self, mask: Mask, *, draws: bool = False) -> Units:
         """What was sampled independently among the rows of a mask.
 
-        The images of a prompt are one unit, with those of the other arms of its counterfactual pair; each draw is one
-        where latents were drawn. Where there is one prompt only (or ``draws`` asks for it) nothing can be said of
-        prompts in general, and the draws are the units of a statement about the prompts at hand.
+        The images of a prompt are one unit, with those of the other arms of its counterfactual pair, whichever suites ask
+        it; each draw is one where latents were drawn. Where there is one prompt only (or ``draws`` asks for it) nothing can
+        be said of prompts in general, and the draws are the units of a statement about the prompts at hand.
         """
         grouped, single = self._units
         one_probe = bool(mask.any()) and len(set(grouped[mask])) == 1 and len(set(single[mask])) > 1
@@ -132,6 +133,24 @@ class Sample:
         """A label column: labels, where there is one, and why there is none."""
         found = self.table.values(column)
         return np.asarray(found.value, dtype=object), found.present, found.reason
+
+
+def _heads(probes: Mapping[str, Probe]) -> dict[str, str]:
+    """Name of the unit of each probe: its pair or itself, the smallest name where several ask the same condition."""
+    joined: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while name in joined:
+            name = joined[name]
+        return name
+
+    asking: dict[Condition, str] = {}
+    for identity, probe in sorted(probes.items()):
+        head = root(probe.pair or identity)
+        other = root(asking.setdefault(probe.condition, head))
+        if head != other:
+            joined[max(head, other)] = min(head, other)
+    return {identity: root(probe.pair or identity) for identity, probe in probes.items()}
 
 
 def chosen_axes(name: str, by: Sequence[str] | None, context: Context) -> tuple[str, ...]:

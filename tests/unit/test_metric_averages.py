@@ -7,6 +7,8 @@ from metric_tables import COSINE, COUNT, FACE, TRUNCATED, World, latent, prompt,
 from audit.errors import SpecError
 from audit.metrics.alignment import Alignment
 from audit.metrics.outcomes import Outcomes
+from audit.metrics.sample import Sample
+from audit.records import Probe, TextPrompt
 from audit.stats.intervals import cluster_mean, cluster_share
 
 CLIP = {"cosine": "clip.cosine", "truncated": "clip.truncated"}
@@ -159,3 +161,14 @@ def test_many_cells_make_a_chart_of_the_extremes() -> None:
     assert "occupation: job 00" in labels
     assert "occupation: job 59" in labels
     assert "60 cells" in chart.summary
+
+
+def test_a_prompt_that_two_suites_ask_is_one_unit() -> None:
+    world = World()
+    world.draw("g", Probe(suite="grid", condition=TextPrompt(text="a nurse")), 0, {})
+    arms = [Probe(suite="arms", condition=TextPrompt(text=text), pair="p") for text in ("a nurse", "an old nurse")]
+    for probe in [*arms, Probe(suite="grid", condition=TextPrompt(text="a judge"))]:
+        world.draw("g", probe, 0, {})
+    sample = Sample.of(world.context(), "g")
+    first, arm, older, judge = sample.units(np.ones(4, dtype=bool)).cluster
+    assert first == arm == older != judge
