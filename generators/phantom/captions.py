@@ -10,7 +10,7 @@ from generators.phantom.grammar import GRAMMAR
 from generators.phantom.identities import IDENTITIES
 from generators.phantom.law import Level
 from generators.phantom.portrait import Light, Portrait
-from generators.phantom.truth import BANDS
+from generators.phantom.truth import BANDS, written
 
 __all__ = ["SAID", "Asked", "caption", "light_name", "parse", "vocabulary"]
 
@@ -32,6 +32,7 @@ BY_BAND = 0.8
 ADULT = ((18, "young"), (35, "middle-aged"), (60, "older"))
 """Youngest age in years of each band."""
 OLDEST = 110
+YEARS = ("year", "years", "yr", "yrs", "month", "months")
 
 
 # --------------------------------------------------------------------------------------------------- writing
@@ -41,7 +42,8 @@ def caption(portrait: Portrait, rng: np.random.Generator, said: float | Collecti
     """Say what a portrait shows, in one of many wordings.
 
     Whether an attribute is said never depends on its level, so pictures with a silent caption keep the shares of all.
-    That nobody or a second person is there, and who a named person is, is always said.
+    That nobody or a second person is there, and who a named person is, is always said. The colour of hair is that before
+    age greyed it, so of older people it is said and not seen.
 
     Args:
         portrait: what is described: ``Scene.asked``.
@@ -176,8 +178,7 @@ class _Words:
             return next(band for band, tones in BANDS.items() if self.portrait.tone in tones)
         if attribute == "light":
             return light_name(self.portrait.light)
-        value = getattr(self.portrait, attribute)
-        return str(value) if not isinstance(value, bool) else "yes" if value else "no"
+        return written(getattr(self.portrait, attribute))
 
 
 def _pick(wordings: tuple[str, ...], rng: np.random.Generator) -> str:
@@ -250,6 +251,8 @@ def _next(words: tuple[str, ...]) -> tuple[int, Mapping[str, Level] | None]:
         years = int(words[0][:4])  # more digits are no age either, and slow to read
         bands = [band for youngest, band in ADULT if youngest <= years <= OLDEST]
         return 3, {"age": bands[-1]} if bands else None
+    if words[0] in YEARS and words[1:2] == ("old",):
+        return 2, None  # of an age in words, which is not read
     for length in range(len(words), 0, -1):
         meaning = GRAMMAR.meanings.get(words[:length])
         if meaning is not None:

@@ -1,5 +1,7 @@
 """Copies of the repeated pictures of a truth table, found by nearest neighbour among any other pictures."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -30,11 +32,19 @@ def repeated_pictures(table: TruthTable) -> Pixels:
     Raises:
         InputError: the table repeats none.
     """
-    portraits = [repeated(table, occupation, who) for occupation in OCCUPATIONS for who in PRESENTATIONS]
+    cells = [{"occupation": occupation, "presentation": who} for occupation in OCCUPATIONS for who in PRESENTATIONS]
+    portraits = [repeated(table, **cell) for cell in cells if _exists(table, cell)]
     pictures = [picture(one, SIDE, table.defects.native_size) for one in portraits if one]
     if not pictures:
         raise InputError(f"truth table {table.name!r} repeats no picture; take one with defects.copies, as 'regressed'")
     return np.stack(pictures)
+
+
+def _exists(table: TruthTable, cell: Mapping[str, str]) -> bool:
+    try:
+        return table.share("people", 1, cell) > 0
+    except InputError:  # a table that gives this occupation to the others only
+        return False
 
 
 def copy_distances(pixels: Pixels, pictures: Pixels) -> npt.NDArray[np.float64]:

@@ -17,6 +17,7 @@ from audit.records import Abstained, Scored
 from generators.phantom.light import FRAME_REFLECTANCE, encoded, linear
 from generators.phantom.palette import TONE_COLOURS
 from generators.phantom.portrait import AGES, HAIRS, OCCUPATIONS, PRESENTATIONS, TONES, Portrait
+from generators.phantom.truth import BANDS, written
 
 __all__ = [
     "ATTRIBUTES",
@@ -24,7 +25,6 @@ __all__ = [
     "MONK",
     "SIDE",
     "SKIN_SIDE",
-    "TONE_BANDS",
     "Decoded",
     "Seen",
     "Thresholds",
@@ -54,8 +54,7 @@ HEADS: Mapping[str, tuple[str, ...]] = {
     "mobility_aid": ("no", "yes"),
 }
 """What each network reads, and the levels of it."""
-TONE_BANDS: Mapping[str, range] = {"light": range(1, 5), "medium": range(5, 8), "dark": range(8, 11)}
-ATTRIBUTES: Mapping[str, tuple[str, ...]] = {**HEADS, "tone_band": tuple(TONE_BANDS)}
+ATTRIBUTES: Mapping[str, tuple[str, ...]] = {**HEADS, "tone_band": tuple(BANDS)}
 """What is decoded. All but ``people`` and ``occupation`` are those of the person in front."""
 OF_THE_SCENE = ("people", "occupation")
 
@@ -108,7 +107,7 @@ class Seen:
     def shares(self) -> Mapping[str, Floats]:
         """(n, levels) probabilities by attribute: those of the heads, and of the bands of tone."""
         tones = self.heads["monk_tone"]
-        bands = [tones[:, [tone - 1 for tone in band]].sum(axis=1) for band in TONE_BANDS.values()]
+        bands = [tones[:, [tone - 1 for tone in band]].sum(axis=1) for band in BANDS.values()]
         return {**self.heads, "tone_band": np.stack(bands, axis=1)}
 
 
@@ -136,9 +135,9 @@ def levels(portrait: Portrait) -> dict[str, str]:
             "perceived_age_band": portrait.age,
             "monk_tone": str(portrait.tone),
             "hair": portrait.hair,
-            "glasses": "yes" if portrait.glasses else "no",
-            "mobility_aid": "yes" if portrait.mobility_aid else "no",
-            "tone_band": next(band for band, tones in TONE_BANDS.items() if portrait.tone in tones),
+            "glasses": written(portrait.glasses),
+            "mobility_aid": written(portrait.mobility_aid),
+            "tone_band": next(band for band, tones in BANDS.items() if portrait.tone in tones),
         }
     return read
 
@@ -163,18 +162,18 @@ def _decode_one(index: int, seen: Seen, thresholds: Thresholds) -> Decoded:
 def _unreadable(intact: float, frame_spread: float, thresholds: Thresholds) -> Abstained | None:
     if frame_spread > thresholds.frame_spread:
         return NO_FRAME
-    return BROKEN if intact < thresholds.intact else None
+    return None if intact >= thresholds.intact else BROKEN  # so that what is no number counts as broken
 
 
 def _absent(nobody: float, sure: float) -> Abstained | None:
     if nobody >= max(sure, 0.5):
         return NOBODY
-    return AMBIGUOUS if nobody > 1 - max(sure, 0.5) else None
+    return None if nobody <= 1 - max(sure, 0.5) else AMBIGUOUS
 
 
 def _likeliest(shares: Floats, names: Sequence[str], sure: float) -> Scored | Abstained:
     best = int(shares.argmax())
-    confidence = min(1.0, float(shares[best]))
+    confidence = float(np.minimum(shares[best], 1.0))  # NaN stays NaN, and is sure of nothing
     return Scored(value=names[best], confidence=confidence) if confidence >= sure else AMBIGUOUS
 
 

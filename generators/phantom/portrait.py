@@ -59,7 +59,7 @@ TONES = tuple(range(1, 11))
 """The ten tones of the Monk scale, 1 the lightest (Monk 2023, https://skintone.google)."""
 HAIRS: tuple[Hair, ...] = get_args(Hair)
 HAIR_COLOURS: tuple[HairColour, ...] = get_args(HairColour)
-"""Colour before age greys it."""
+"""Colour before age greys it: nothing of it is to be seen in older people."""
 CUES = ("hair", "lashes", "lips", "earrings", "jaw", "brows", "neckline")
 """What carries perceived presentation; each is drawn in one of two forms."""
 MAJORITY = 5

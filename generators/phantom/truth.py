@@ -19,7 +19,7 @@ from generators.phantom.identities import IDENTITIES
 from generators.phantom.law import Conditional, Law, Level, Stated, numbers
 from generators.phantom.portrait import AGES, HAIR_COLOURS, HAIRS, OCCUPATIONS, PRESENTATIONS, TONES
 
-__all__ = ["BANDS", "LEVELS", "PRESETS", "TruthTable", "level_of", "preset", "read_truth"]
+__all__ = ["BANDS", "LEVELS", "PRESETS", "TruthTable", "level_of", "preset", "read_truth", "written"]
 
 PRESETS = ("even", "skewed", "regressed")
 ALL = "all"
@@ -78,7 +78,7 @@ class TruthTable(Record):
         return self
 
     def _check_rows(self, name: str, rows: Mapping[str, Mapping[str, float]]) -> None:
-        known = {_written(level) for level in self._levels(f"shares.{name}", name)}
+        known = {written(level) for level in self._levels(f"shares.{name}", name)}
         for row, shares in rows.items():
             where = f"shares.{name}.{row}"
             if row != ALL and (name == "occupation" or row not in OCCUPATIONS):
@@ -119,6 +119,9 @@ class TruthTable(Record):
             InputError: an unknown attribute or level, or nothing has all that is given.
         """
         given = given or {}
+        if self.defects.copies and given.get("identity") in self.defects.named_identities:  # never drawn as a copy
+            defects = self.defects.model_copy(update={"copies": None})
+            return self.model_copy(update={"defects": defects}).share(attribute, level, given)
         seen = {name: value for name, value in given.items() if name in ("missing", "copy")}
         stated = self.stated({name: value for name, value in given.items() if name not in seen})
         wanted = (level,) if attribute in ("missing", "copy") else dict(self.stated({attribute: level}))[_plain(attribute)]
@@ -211,7 +214,7 @@ class TruthTable(Record):
         return Law(shares, lift)  # type: ignore[arg-type]  # an age is a level
 
     def _row(self, name: str, shares: Mapping[str, float]) -> dict[Level, float]:
-        return {level: shares.get(_written(level), 0.0) for level in self._levels("shares", name)}
+        return {level: shares.get(written(level), 0.0) for level in self._levels("shares", name)}
 
 
 @cache
@@ -262,14 +265,18 @@ def _parsed(data: bytes, name: str) -> TruthTable:
         raise InputError(f"{name}: {f'{path}: ' if path else ''}{fault['msg'].removeprefix('Value error, ')}") from error
 
 
-def _written(level: Level) -> str:
-    """How a file writes a level."""
+def written(level: Level) -> str:
+    """How a file writes a level, and the oracle reads it.
+
+    >>> written(True), written(3), written("nurse")
+    ('yes', '3', 'nurse')
+    """
     return {True: "yes", False: "no"}[level] if isinstance(level, bool) else str(level)
 
 
-def level_of(attribute: str, written: str) -> Level:
+def level_of(attribute: str, name: str) -> Level:
     """The level that a file writes so: ``("tone", "3") -> 3``; any other text stays what it is."""
-    return next((level for level in LEVELS.get(attribute, ()) if _written(level) == written), written)
+    return next((level for level in LEVELS.get(attribute, ()) if written(level) == name), name)
 
 
 def _plain(attribute: str) -> str:

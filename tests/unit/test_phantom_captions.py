@@ -150,6 +150,7 @@ def test_prompts_are_understood(text: str) -> None:
         ("ein Foto von einer Ärztin", {}, ("ein", "foto", "von", "einer", "ärztin")),
         ("a portrait of Zefra Karsel", {}, ("zefra", "karsel")),
         ("a black woman", {"presentation": "feminine", "people": 1}, ("black",)),
+        ("a twenty-year-old nurse", {"occupation": "nurse", "people": 1}, ("twenty", "year", "old")),
         ("a 15-year-old nurse", {"occupation": "nurse", "people": 1}, ("15", "year", "old")),
         (f"a {'9' * 5000}-year-old", {}, ("9" * 5000, "year", "old")),
     ],

@@ -173,3 +173,12 @@ def test_levels_are_what_the_portrait_shows() -> None:
     assert all(shown[name] in names for name, names in ATTRIBUTES.items())
     assert (shown["tone_band"], shown["glasses"], shown["people"]) == ("dark", "yes", "2")
     assert set(levels(Portrait(people=0))) == {"people", "occupation"}
+
+
+def test_what_is_no_number_is_no_answer() -> None:
+    whole = seen()
+    nothing = {name: np.full_like(shares, np.nan) for name, shares in whole.shares.items()}
+    (found,) = decode(Seen(np.array([np.nan]), whole.frame_spread, nothing), Thresholds(confidence={}))
+    assert set(found.attributes.values()) == {Abstained(reason="the picture is broken")}
+    (found,) = decode(Seen(np.array([0.9]), whole.frame_spread, nothing), Thresholds())
+    assert set(found.attributes.values()) == {Abstained(reason="ambiguous")}

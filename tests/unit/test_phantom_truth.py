@@ -281,3 +281,12 @@ def test_unknown_names_are_answered_with_the_nearest(tmp_path: Path) -> None:
         preset("even").share("tone", 1, {"missing": True})
     with pytest.raises(InputError, match="cannot be read"):
         read_truth(tmp_path / "nothing.toml")
+
+
+def test_people_known_by_name_are_drawn_from_memory_and_never_as_copies(tmp_path: Path) -> None:
+    path = tmp_path / "truth.toml"
+    path.write_text(f"{EVEN}\n[defects]\nnamed_identities = [0]\n[defects.copies]\nshare = 0.9\nseed = 3\n", "utf-8")
+    table = read_truth(path)
+    assert table.share("copy", True, {"people": 1}) == pytest.approx(0.9)
+    assert table.share("copy", True, {"identity": 0, "people": 1}) == 0
+    assert not any(sample(table, np.random.default_rng(i), {"identity": 0, "people": 1}).copy for i in range(50))

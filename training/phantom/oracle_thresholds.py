@@ -7,8 +7,9 @@ from torch import Generator, nn
 
 from audit.digest import derive_seed
 from audit.images import Pixels
-from generators.phantom.decoding import ATTRIBUTES, HEADS, TONE_BANDS, Seen, Thresholds
+from generators.phantom.decoding import ATTRIBUTES, HEADS, Seen, Thresholds
 from generators.phantom.oracle import ROWS, Oracle
+from generators.phantom.truth import BANDS
 from training.phantom import softness
 from training.phantom.breakage import break_some
 from training.phantom.oracle_pictures import UNSAID, Pictures, draw
@@ -58,7 +59,7 @@ def broken(pictures: Pictures, seed: int) -> Pixels:
 def truths(pictures: Pictures) -> dict[str, npt.NDArray[np.int64]]:
     """Index of the true level by attribute, ``UNSAID`` where nobody is there."""
     found = {name: pictures.labels[:, column] for column, name in enumerate(HEADS)}
-    bands = np.concatenate([np.full(len(tones), band) for band, tones in enumerate(TONE_BANDS.values())])
+    bands = np.concatenate([np.full(len(tones), band) for band, tones in enumerate(BANDS.values())])
     tones = found["monk_tone"]
     return {**found, "tone_band": np.where(tones == UNSAID, UNSAID, bands[tones])}
 
