@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from audit.errors import InputError
-from audit.records import ClassLabel, Probe, TextPrompt
+from audit.records import ClassLabel, Condition, Probe, TextPrompt
 from audit.stats.intervals import wilson
 from audit.table import ScoreTable
 from generators.phantom.bank_audits import audited
@@ -22,6 +22,8 @@ from generators.phantom.bank_files import NOTHING, Facts, load, weights_digest
 from generators.phantom.captions import parse
 from generators.phantom.decoding import ATTRIBUTES
 from generators.phantom.law import Level
+from generators.phantom.portrait import AGES, OCCUPATIONS, PRESENTATIONS
+from generators.phantom.truth import written
 
 __all__ = ["BANKS", "Bank", "TrueShare", "column", "read_bank", "stated"]
 
@@ -40,7 +42,7 @@ class TrueShare:
 
     value: float
     interval: tuple[float, float]
-    """Wilson's, 95 %: the draws of a prompt are independent, and the bank's prompts are all that it speaks of."""
+    """Wilson's: draws are independent, and the bank's prompts are all that it speaks of."""
     n: int
     """Draws in which the attribute was read."""
     n_missing: int
@@ -74,6 +76,20 @@ class Bank:
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
         return np.array([places[text] for text in texts], dtype=np.int64)
 
+    @cached_property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """Of each of ``probes``: its id, and the pair that it draws with, or its id again."""
+        return tuple((identity, probe.pair or identity) for probe in self.probes for identity in (probe.id,))
+
+    @cached_property
+    def seeds(self) -> npt.NDArray[np.int64]:
+        """(n,) of the draws; those of the arms of a pair are equal."""
+        return np.asarray(self.table["seed"].to_numpy(), dtype=np.int64)
+
+    def asking(self, condition: Condition) -> Mask:
+        """(n,) draws of just this prompt, class or latent, whichever suite asked for it."""
+        return np.array([probe.condition == condition for probe in self.probes], dtype=bool)[self.asked]
+
     def stating(self, given: Mapping[str, Level]) -> Mask:
         """(n,) draws whose prompt or class states these facts and no other.
 
@@ -103,10 +119,10 @@ class Bank:
         return np.asarray(self.table["copy_distance"].to_numpy(), dtype=np.float64)
 
     def share(self, attribute: str, level: Level, given: Mapping[str, Level]) -> TrueShare:
-        """The model's own share of a level, for prompts that state exactly these facts.
+        """The model's own share of a level, for prompts that state exactly these facts, with its 95 % interval.
 
-        ``TruthTable.share`` answers the same of the table that the model was taught. Who is missing counts in the share of
-        ``missing`` alone, so ask the table with ``missing: False`` beside what is given.
+        Of prompts that ask for a person ``TruthTable.share`` answers the same of the table that the model was taught. Who
+        is missing counts in the share of ``missing`` alone, so ask the table with ``missing: False`` beside what is given.
 
         Args:
             attribute: as in ``TruthTable.share``; ``light`` is not decoded, and of ``hair_colour`` nothing is either.
@@ -119,17 +135,39 @@ class Bank:
         rows = self.stating(given)
         if not rows.any():
             raise InputError(f"bank {self.facts.model!r}: no prompt states exactly {dict(given)}; its `probes` lists all")
+        return self.share_of(rows, attribute, level)
+
+    def share_of(self, rows: Mask, attribute: str, level: Level, *, confidence: float = 0.95) -> TrueShare:
+        """The share of a level among some draws; of those that share a seed, as arms of a pair do, the first one.
+
+        Args:
+            rows: (n,) which draws.
+            attribute: see ``share``.
+            level: one of its levels; True or False for ``copy`` and ``missing``.
+            confidence: of the interval, 0..1.
+
+        Raises:
+            InputError: an unknown attribute or level, or nothing that could be read.
+        """
+        taken = np.flatnonzero(rows)
+        taken = np.sort(taken[np.unique(self.seeds[taken], return_index=True)[1]])
+        return _share(*self._decoded(taken, attribute, level), confidence)
+
+    def _decoded(self, rows: npt.NDArray[np.int64], attribute: str, level: Level) -> tuple[Words, Words, Level]:
+        """What both decoders read in some draws, and how they write the level."""
+        if attribute in ("copy", "missing") and not isinstance(level, bool):
+            raise InputError(f"{attribute} {level!r} is unknown; expected True or False")
         if attribute == "copy":
             near = self.distances[rows]
             copied = np.array([None if np.isnan(one) else bool(one < self.facts.copy_below) for one in near], dtype=object)
-            return _share(copied, copied, bool(level))
+            return copied, copied, level
         if attribute == "missing":
             first, second = (_nobody(read[rows]) for read in (self.level("people"), self.second("people")))
-            return _share(first, second, bool(level))
-        names, written = ATTRIBUTES[column(attribute)], _written(level)
-        if written not in names:
-            raise InputError(f"{attribute} {written!r} is unknown; expected one of {', '.join(names)}")
-        return _share(self.level(attribute)[rows], self.second(attribute)[rows], written)
+            return first, second, level
+        names, name = ATTRIBUTES[column(attribute)], written(level)
+        if name not in names:
+            raise InputError(f"{attribute} {name!r} is unknown; expected one of {', '.join(names)}")
+        return self.level(attribute)[rows], self.second(attribute)[rows], name
 
     def resample(
         self, rng: np.random.Generator, draws: int, *, rows: Mask | None = None, generator: str = "model"
@@ -150,10 +188,9 @@ class Bank:
         """
         allowed = np.arange(len(self)) if rows is None else np.flatnonzero(rows)
         index = np.asarray(self.table["index"].to_numpy(), dtype=np.int64)
-        names = [probe.pair or probe.id for probe in self.probes]
         units: dict[str, dict[int, list[int]]] = {}
         for row in allowed.tolist():
-            units.setdefault(names[self.asked[row]], {}).setdefault(int(index[row]), []).append(row)
+            units.setdefault(self.names[self.asked[row]][1], {}).setdefault(int(index[row]), []).append(row)
         taken: list[int] = []
         for name, by_index in sorted(units.items()):
             if len(by_index) < draws:
@@ -161,7 +198,13 @@ class Bank:
             chosen = rng.choice(sorted(by_index), draws, replace=False)
             taken += [row for number in sorted(chosen.tolist()) for row in by_index[number]]
         places = np.array(taken, dtype=np.int64)
-        return audited(self.table.take(pa.array(places)), self.probes, self.asked[places], generator)
+        asked = {
+            identity: self.probes[place]
+            for place in set(self.asked[places].tolist())
+            for identity, _ in [self.names[place]]
+        }
+        ids = np.array([self.names[place][0] for place in self.asked[places]], dtype=object)
+        return audited(self.table.take(pa.array(places)), asked, ids, generator)
 
     def _words(self, name: str) -> Words:
         return np.array(self.table[name].to_pylist(), dtype=object)
@@ -201,17 +244,23 @@ def column(attribute: str) -> str:
 
 
 def stated(probe: Probe) -> dict[str, Level]:
-    """What a prompt or a class of the phantom's GAN states, as truth tables name it."""
+    """What a prompt or a class of the phantom's GAN states, as truth tables name it.
+
+    Raises:
+        InputError: a class of something else.
+    """
     condition = probe.condition
     if isinstance(condition, TextPrompt):
         return dict(parse(condition.text).given)
     if not isinstance(condition, ClassLabel):
         return {}
-    age, presentation, occupation = condition.name.split(" ", 2)
+    age, presentation, occupation = (*condition.name.split(" ", 2), "", "")[:3]
+    if age not in AGES or presentation not in PRESENTATIONS or occupation not in OCCUPATIONS:
+        raise InputError(f"class {condition.name!r} is none of the phantom's; expected such as 'young feminine nurse'")
     return {"age": age, "presentation": presentation, "occupation": occupation, "people": 1}
 
 
-def _share(first: Words, second: Words, level: Level) -> TrueShare:
+def _share(first: Words, second: Words, level: Level, confidence: float) -> TrueShare:
     read = _there(first)
     n = int(read.sum())
     if not n:
@@ -220,7 +269,7 @@ def _share(first: Words, second: Words, level: Level) -> TrueShare:
     hits, too_many, too_few = (int(found.sum()) for found in (one, one & ~other, ~one & (other | doubtful)))
     return TrueShare(
         value=hits / n,
-        interval=wilson(hits, n),
+        interval=wilson(hits, n, confidence=confidence),
         n=n,
         n_missing=len(first) - n,
         differing=float(np.mean(second[read] != first[read])),
@@ -235,7 +284,3 @@ def _there(values: Words) -> Mask:
 def _nobody(people: Words) -> Words:
     """Whether nobody is there, for counts of people; what was not read stays so."""
     return np.array([value if value in (None, NOTHING) else value == "0" for value in people], dtype=object)
-
-
-def _written(level: Level) -> str:
-    return {True: "yes", False: "no"}[level] if isinstance(level, bool) else str(level)

@@ -1,6 +1,6 @@
 """Draws of a truth bank as an audit has them: a table of draws and of the oracle's scores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +19,16 @@ COLUMNS = {f"{SCORER}.{name}": Column(name, "label", levels=tuple(levels)) for n
 """What the scores hold, for the context of a metric."""
 
 
-def audited(rows: pa.Table, probes: Sequence[Probe], asked: npt.NDArray[np.int64], generator: str) -> ScoreTable:
+def audited(rows: pa.Table, probes: Mapping[str, Probe], ids: npt.NDArray[np.object_], generator: str) -> ScoreTable:
     """The rows as an audit that drew just these.
 
     Args:
         rows: some rows of a bank.
-        probes: the bank's.
-        asked: (n,) place of each row's probe among them.
+        probes: those of the rows, by id.
+        ids: (n,) id of each row's probe.
         generator: its name in the audit.
     """
-    n, ids = rows.num_rows, np.array([probe.id for probe in probes], dtype=object)[asked]
+    n = rows.num_rows
     outcome, unread = rows["outcome"].cast(pa.string()), rows["unread"].cast(pa.string())
     made = pc.equal(outcome, "made")
     # an image is named by its draw: the bank holds no pixels, and copies are no less draws of their own
@@ -49,4 +49,4 @@ def audited(rows: pa.Table, probes: Sequence[Probe], asked: npt.NDArray[np.int64
         said = pc.if_else(pc.is_valid(level), pa.scalar(None, pa.string()), why)
         scores |= {name: level, f"{name}:why": said, f"{name}:confidence": pa.nulls(n, pa.float32())}
     table = pa.table(draws, schema=DRAW_SCHEMA)
-    return ScoreTable(table, {probe.id: probe for probe in probes}, {SCORER: pa.table(scores).filter(made)})
+    return ScoreTable(table, probes, {SCORER: pa.table(scores).filter(made)})

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from audit.digest import digest, file_digest, short
 from audit.errors import InputError, StoreError, WeightsMissing
+from audit.records import Probe
 from generators.phantom.decoding import ATTRIBUTES
 from generators.phantom.defects import Record
 
@@ -17,7 +18,8 @@ __all__ = ["NOTHING", "SCHEMA", "Facts", "load", "store", "weights_digest"]
 
 NOTHING = "nothing"
 """The second decoder read no level where the first did."""
-WEIGHTS = ("*.safetensors", "thresholds.json")
+WEIGHTS = ("*.safetensors", "*.json", "*.txt")
+NOT_WEIGHTS = "card.json"
 FACTS = b"imgaudit.phantom"
 WORDS = pa.dictionary(pa.int16(), pa.string())
 SCHEMA = pa.schema(
@@ -61,13 +63,13 @@ class Facts(Record):
 
 
 def weights_digest(folder: Path) -> str:
-    """Digest of the weights below a folder: names and contents of its safetensors, and the oracle's thresholds.
+    """Digest of a model's folder: names and contents of its weights, configuration and words; cards are left out.
 
     Raises:
         WeightsMissing: there are none.
     """
-    files = sorted({file for pattern in WEIGHTS for file in folder.rglob(pattern)})
-    if not files:
+    files = sorted({file for pattern in WEIGHTS for file in folder.rglob(pattern) if file.name != NOT_WEIGHTS})
+    if not any(file.suffix == ".safetensors" for file in files):
         raise WeightsMissing(f"{folder}: no safetensors below it; install imgaudit anew, or train the model there")
     return digest({file.relative_to(folder).as_posix(): file_digest(file) for file in files})
 
@@ -77,7 +79,7 @@ def store(path: Path, facts: Facts, table: pa.Table) -> None:
     told = table.cast(SCHEMA).replace_schema_metadata({FACTS: facts.model_dump_json().encode()})
     beside = path.with_name(f".{path.name}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(told, beside, compression="zstd", compression_level=19)
+    pq.write_table(told, beside, compression="zstd", compression_level=19, write_page_checksum=True)
     beside.replace(path)
 
 
@@ -93,17 +95,19 @@ def load(path: Path, weights: Mapping[str, str]) -> tuple[Facts, pa.Table]:
         StoreError: a bank of other weights.
     """
     try:
-        table = pq.ParquetFile(path).read(use_threads=False)
+        table = pq.ParquetFile(path, page_checksum_verification=True).read(use_threads=False)
         facts = Facts.model_validate_json((table.schema.metadata or {}).get(FACTS, b""))
+        _check_columns(path, table)
+        for probe in table["probe"].unique().to_pylist():
+            Probe.model_validate_json(probe)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file; {_draw_again(path)}") from error
     except ValidationError as error:
         fault = error.errors()[0]
         told = ".".join(map(str, fault["loc"])) or "its facts"
         raise InputError(f"{path}: not a truth bank ({told}: {fault['msg']}); {_draw_again(path)}") from error
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError, IndexError) as error:
         raise InputError(f"{path}: cannot be read ({' '.join(str(error).split())[:120]}); {_draw_again(path)}") from error
-    _check_columns(path, table)
     for what, expected in weights.items():
         found = facts.weights.get(what, "none")
         if found != expected:
@@ -131,4 +135,4 @@ def _check_columns(path: Path, table: pa.Table) -> None:
 
 
 def _draw_again(path: Path) -> str:
-    return f"draw it again: python -m training.phantom.bank {path.stem} --out {path}"
+    return f"install imgaudit anew, or draw it again: python -m training.phantom.bank {path.stem} --out {path}"

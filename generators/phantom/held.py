@@ -14,11 +14,10 @@ from audit.metrics.levels import Levels
 from audit.metrics.sample import Cell, Mask, Sample, Scores, contributions
 from audit.metrics.wording import lowered
 from audit.panels import Intervals, Span
-from audit.records import Finding, Interval
+from audit.records import Finding, Interval, Probe
 from audit.stats.intervals import wilson
 from generators.phantom.bank import stated
 from generators.phantom.known import Ask, Known, mixed
-from generators.phantom.law import Level
 
 __all__ = ["OCCUPATION", "Held"]
 
@@ -26,8 +25,6 @@ OCCUPATION = "occupation"
 SILENT = frozenset({OCCUPATION, "people"})
 """Prompts that state nothing else leave it to the generator who is shown."""
 NOT_KNOWN = "the truth of such a prompt is not known"
-
-Facts = frozenset[tuple[str, Level]]
 
 
 @dataclass(frozen=True)
@@ -38,23 +35,19 @@ class Held:
     scores: Scores
     silent: Mask
     """(n,)"""
-    facts: Sequence[Facts]
-    """(n,) what each draw's prompt states."""
-    truth: Mapping[Facts, Known]
-    """What is true of silent prompts, where it is known."""
+    truth: Mapping[str, Known]
+    """Probe -> what is true of its draws; of the silent ones, where it is known."""
 
     @classmethod
     def of(cls, sample: Sample, column: str, level: str, ask: Ask) -> "Held":
         """Ask for the truth of every silent prompt; draws of those whose truth is not known count as missing."""
-        probes = sample.table.probes
-        by_probe = {probe: frozenset(stated(probes[probe]).items()) for probe in set(sample.table.probe_ids)}
-        facts = [by_probe[probe] for probe in sample.table.probe_ids]
-        quiet = {known for known in by_probe.values() if SILENT.issuperset(dict(known))}
-        truth = {known: found for known in quiet if (found := _asked(ask, known))}
+        asked, probes = sample.table.probe_ids, sample.table.probes
+        quiet = {probe for probe in set(asked.tolist()) if _silent(probes[probe])}
+        truth = {probe: found for probe in sorted(quiet) if (found := _asked(ask, probes[probe]))}
         value, present, reason = sample.labels(column)
-        told = np.array([known in truth for known in facts], dtype=bool)
+        told = np.array([probe in truth for probe in asked], dtype=bool)
         scores = Scores((value == level).astype(np.float64), present & told, np.where(told, reason, NOT_KNOWN))
-        return cls(sample, scores, np.array([known in quiet for known in facts], dtype=bool), facts, truth)
+        return cls(sample, scores, np.array([probe in quiet for probe in asked], dtype=bool), truth)
 
     def cells(self) -> list[Cell]:
         """All silent draws, then those of each occupation."""
@@ -69,12 +62,12 @@ class Held:
 
     def known(self, cell: Cell) -> Known | None:
         """True share of a cell: the truth of its prompts, each as often as it was read. None where nothing was."""
-        read = Counter(self._facts(cell))
-        return mixed([(self.truth[facts], count) for facts, count in read.items()]) if read else None
+        read = Counter(self._read(cell))
+        return mixed([(self.truth[probe], count) for probe, count in read.items()]) if read else None
 
-    def _facts(self, cell: Cell) -> list[Facts]:
-        """What the prompts of the readable draws of a cell state."""
-        return [self.facts[row] for row in np.flatnonzero(cell.mask & self.scores.present).tolist()]
+    def _read(self, cell: Cell) -> list[str]:
+        """Probes of the readable draws of a cell."""
+        return [str(probe) for probe in self.sample.table.probe_ids[cell.mask & self.scores.present]]
 
     def share(self, quantity: Quantity, cell: Cell) -> Measured:
         """The measured share of a cell; its note says what is true."""
@@ -92,7 +85,7 @@ class Held:
         return (
             Intervals(
                 title=f"Measured against true: {self.sample.generator}",
-                summary=f"{first.title}, with {100 * first.confidence:g} % intervals.",
+                summary=f"{first.title}, with {100 * first.confidence:g} % intervals.{_again(found)}",
                 rows=tuple(rows),
                 unit=first.unit,
             )
@@ -135,7 +128,7 @@ class Held:
         if known is None or share.estimate is None:
             return Measured(share.model_copy(update=update))
         rows = cell.mask & self.scores.present
-        true = np.array([self.truth[facts].value for facts in self._facts(cell)])
+        true = np.array([self.truth[probe].value for probe in self._read(cell)])
         update |= {
             "estimate": share.estimate - known.value,
             "interval": _less(share.estimate, share.interval, known),
@@ -179,10 +172,22 @@ _EXPECT = (
 )
 
 
-def _asked(ask: Ask, facts: Facts) -> Known | None:
+def _again(found: Sequence[tuple[Cell, Measured]]) -> str:
+    groups = any(cell.axis == "group" for cell, _ in found)
+    return f" The row of all{' and those of groups take' if groups else ' takes'} the draws of occupations again."
+
+
+def _silent(probe: Probe) -> bool:
     try:
-        return ask(dict(facts))
-    except InputError:  # a bank that never asked this, or a table that gives nobody what is stated
+        return SILENT.issuperset(stated(probe))
+    except InputError:  # a class of something else
+        return False
+
+
+def _asked(ask: Ask, probe: Probe) -> Known | None:
+    try:
+        return ask(probe)
+    except InputError:  # a bank that was never asked this, or a table that gives nobody what is stated
         return None
 
 

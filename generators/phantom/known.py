@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.errors import InputError
-from generators.phantom.bank import Bank
+from audit.records import ClassLabel, Probe
+from generators.phantom.bank import Bank, stated
 from generators.phantom.law import Level
 from generators.phantom.truth import TruthTable
 
@@ -36,15 +37,20 @@ class Known:
         return f"True share {100 * self.value:.1f} %, {ends}"
 
 
-Ask = Callable[[Mapping[str, Level]], Known]
-"""The true share among readable draws of prompts that state these facts; raises ``InputError`` where nobody knows it."""
+Ask = Callable[[Probe], Known]
+"""The true share among readable draws of a prompt; raises ``InputError`` where nobody knows it."""
 
 
 def of_table(table: TruthTable, attribute: str, level: Level) -> Ask:
-    """The exact share of a level among the draws of a renderer on which somebody is to be seen."""
+    """The exact share of a level among the draws of a renderer on which somebody is to be seen.
 
-    def ask(given: Mapping[str, Level]) -> Known:
-        seen = total = 0.0
+    Words outside the grammar change nothing for a renderer, so the truth of a prompt is that of what it states.
+    """
+
+    def ask(probe: Probe) -> Known:
+        if isinstance(probe.condition, ClassLabel):
+            raise InputError("a renderer draws no classes")
+        given, seen, total = stated(probe), 0.0, 0.0
         for people in (1, 2):  # of an empty scene no attribute of a person can be read
             there = _share(table, "people", people, given)
             here = {**given, "people": people}
@@ -64,11 +70,17 @@ def _share(table: TruthTable, attribute: str, level: Level, given: Mapping[str, 
     return table.share(attribute, level, given)
 
 
-def of_bank(bank: Bank, attribute: str, level: Level) -> Ask:
-    """The share of a level among the draws of a bank, with its Wilson interval."""
+def of_bank(bank: Bank, attribute: str, level: Level, confidence: float = 0.95) -> Ask:
+    """The share of a level among the draws of a bank for the very same prompt, with its Wilson interval.
 
-    def ask(given: Mapping[str, Level]) -> Known:
-        share = bank.share(attribute, level, given)
+    A model may answer to any word, so prompts that the bank was never asked have no known truth.
+    """
+
+    def ask(probe: Probe) -> Known:
+        rows = bank.asking(probe.condition)
+        if not rows.any():
+            raise InputError(f"bank {bank.facts.model!r} was never asked {probe.condition}")
+        share = bank.share_of(rows, attribute, level, confidence=confidence)
         return Known(share.value, *share.interval)
 
     return ask

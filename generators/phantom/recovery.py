@@ -3,22 +3,23 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from audit.component import Context, Measured, Metric
+from audit.digest import digest, short
 from audit.errors import SpecError
-from audit.metrics.averages import Quantity, panelled
+from audit.metrics.averages import Quantity, panelled, sentences
 from audit.metrics.sample import Sample, protocol
 from audit.metrics.wording import described, share_title
 from audit.spec import nearest
-from generators.phantom.bank import column, read_bank
+from generators.phantom.bank import Bank, column, read_bank
 from generators.phantom.decoding import ATTRIBUTES
 from generators.phantom.held import OCCUPATION, Held
 from generators.phantom.known import Ask, of_bank, of_table
 from generators.phantom.portrait import NO_OCCUPATION, OCCUPATIONS
-from generators.phantom.truth import level_of, preset, read_truth
+from generators.phantom.truth import TruthTable, level_of, preset, read_truth
 
 __all__ = ["PhantomTruth"]
 
@@ -45,8 +46,8 @@ class PhantomTruth(Metric):
     """Trained generators -> their truth bank (even, skewed, regressed, gan)."""
     scorer: str = "phantom_oracle"
     """Name, in the spec, of the scorer that reads the attribute."""
-    attribute: str = "presentation"
-    """What is measured, as truth tables name it: presentation, age, tone, tone_band, hair, glasses or mobility_aid."""
+    attribute: Literal["presentation", "age", "tone", "tone_band", "hair", "glasses", "mobility_aid"] = "presentation"
+    """What is measured, as truth tables name it: attributes of the person in front."""
     level: str = "feminine"
     """The level of the attribute whose share is measured."""
     groups: dict[str, tuple[str, ...]] = Field(default={}, max_length=6)
@@ -86,10 +87,12 @@ class PhantomTruth(Metric):
             if generator not in context.generators:
                 hint = nearest(generator, context.generators)
                 raise SpecError(f"metrics.{name}.params: no audited generator is named {generator!r}; {hint}")
-            held = Held.of(Sample.of(context, generator), path, self.level, self._truth(generator))
-            yield from self._held(held, quantity)
+            truth = self._truth(generator)
+            ask = self._ask(truth, context.confidence)
+            held = Held.of(Sample.of(context, generator), path, self.level, ask)
+            yield from self._held(held, quantity, _told(truth))
 
-    def _held(self, held: Held, quantity: Quantity) -> Iterable[Measured]:
+    def _held(self, held: Held, quantity: Quantity, truth: str) -> Iterable[Measured]:
         whole, *occupations = held.cells()
         groups = [held.group(name, among) for name, among in self.groups.items()]
         shares = [(cell, held.share(quantity, cell)) for cell in (whole, *occupations, *groups)]
@@ -98,8 +101,8 @@ class PhantomTruth(Metric):
         yield from (one for _, one in others)
         of_groups = others[len(occupations) :]
         yield from held.differences(replace(quantity, name=quantity.name.removesuffix("share") + "mean"), of_groups)
-        yield held.error(first.finding, whole)
-        yield held.contained(first.finding, others[: len(occupations)])
+        yield _against(held.error(first.finding, whole), truth)
+        yield _against(held.contained(first.finding, others[: len(occupations)]), truth)
 
     def _quantity(self, name: str, path: str, context: Context) -> Quantity:
         recipe = f"share of {self.level!r} where the prompt states no more than an {OCCUPATION}"
@@ -113,10 +116,30 @@ class PhantomTruth(Metric):
             min_n=self.min_n,
         )
 
-    def _truth(self, generator: str) -> Ask:
-        level = level_of(self.attribute, self.level)
+    def _truth(self, generator: str) -> Bank | TruthTable:
         if generator in self.banks:
-            return of_bank(read_bank(self.banks[generator]), self.attribute, level)
+            return read_bank(self.banks[generator])
         told = self.tables[generator]
-        table = read_truth(Path(told)) if told.endswith(".toml") else preset(told)
-        return of_table(table, self.attribute, level)
+        return read_truth(Path(told)) if told.endswith(".toml") else preset(told)
+
+    def _ask(self, truth: Bank | TruthTable, confidence: float) -> Ask:
+        level = level_of(self.attribute, self.level)
+        if isinstance(truth, Bank):
+            return of_bank(truth, self.attribute, level, confidence)
+        return of_table(truth, self.attribute, level)
+
+
+def _told(truth: Bank | TruthTable) -> str:
+    """Which truth, so that errors against different ones are never compared."""
+    if isinstance(truth, TruthTable):
+        return f"truth table {truth.name!r}, {short(digest(truth.model_dump(mode='json')))}"
+    facts = truth.facts
+    how = ", ".join(f"{name} {facts.settings[name]}" for name in ("steps", "guidance") if name in facts.settings)
+    weights = f"weights {short(facts.weights.get('model', ''))}"
+    return ", ".join([f"truth bank {facts.model!r} of {len(truth):,} draws", *([how] if how else []), weights])
+
+
+def _against(one: Measured, truth: str) -> Measured:
+    finding = one.finding
+    update = {"protocol": f"{finding.protocol}; {truth}", "note": sentences(finding.note, f"Held against {truth}")}
+    return Measured(finding.model_copy(update=update), one.contributions)

@@ -31,6 +31,7 @@ from generators.phantom.truth import preset
 from training.phantom import bank as drawing
 from training.phantom.bank_figures import figures, shown
 from training.phantom.bank_probes import requests
+from training.phantom.catalogue import FIGURES
 
 SEEN = {"people": 1, "missing": False}
 
@@ -138,6 +139,26 @@ def test_what_is_no_bank_gets_one_line(spoil, says, skewed, tmp_path) -> None:
     assert "draw it again: python -m training.phantom.bank skewed" in str(fault.value)
 
 
+def read_or_fault(path: Path) -> pa.Table | None:
+    """The rows; None where a clear error says that there are none."""
+    try:
+        return load(path, FACTS.weights)[1]
+    except InputError:
+        return None
+
+
+def test_a_byte_changed_anywhere_is_found_out(skewed, tmp_path) -> None:
+    path, whole = tmp_path / "skewed.parquet", skewed.table.slice(0, 300).cast(SCHEMA)
+    store(path, FACTS, whole)
+    sound, rng = path.read_bytes(), np.random.default_rng(11)
+    for place in rng.integers(0, len(sound), 150).tolist():
+        damaged = bytearray(sound)
+        damaged[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(bytes(damaged))
+        table = read_or_fault(path)
+        assert table is None or table.equals(whole)
+
+
 def test_a_shipped_bank_is_held_against_the_weights_beside_it(skewed, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(bank_module, "HERE", tmp_path)
     with pytest.raises(InputError, match="no truth bank 'skewd'; expected one of even, skewed"):
@@ -178,7 +199,7 @@ def test_a_perfect_model_has_the_planted_shares(attribute, level, occupation, sk
 def test_prompts_are_known_by_what_they_state(skewed) -> None:
     table = skewed.table.to_pylist()
     mine = skewed.stating({"occupation": "nurse", "age": "older"})
-    assert mine.sum() > 3
+    assert mine.sum() >= 3
     assert all("75-year-old nurse" in row["probe"] for row, held in zip(table, mine, strict=True) if held)
     assert np.array_equal(mine, skewed.stating({"people": 1, "age": "older", "occupation": "nurse"}))
     empty = skewed.stating({})
@@ -202,6 +223,7 @@ def test_who_is_missing_and_what_is_copied_have_shares(regressed) -> None:
 
 def test_disagreement_bounds_the_share(skewed) -> None:
     rows = np.flatnonzero(skewed.stating({"occupation": "nurse"}))
+    rows = rows[np.unique(skewed.seeds[rows], return_index=True)[1]]  # the arms of a pair share their draw
     first = skewed.level("presentation")[rows]
     feminine, masculine = (rows[first == level] for level in ("feminine", "masculine"))
     second: list[object] = [None] * len(skewed)
@@ -242,13 +264,13 @@ def test_where_nothing_was_read_there_is_no_share(skewed) -> None:
 
 def test_an_audit_takes_each_draw_once_and_arms_share_their_seeds(skewed) -> None:
     paired = np.array([bool(probe.pair) for probe in skewed.probes])[skewed.asked]
-    audit = skewed.resample(np.random.default_rng(1), 2, rows=paired)
+    audit = skewed.resample(np.random.default_rng(1), 1, rows=paired)
     keys = list(zip(audit.column("probe"), audit.column("index"), strict=True))
-    assert len(set(keys)) == len(keys) == 2 * 390
+    assert len(set(keys)) == len(keys) == 390
     seeds: dict[str, set[int]] = {}
     for probe, seed in zip(audit.probe_ids, audit.column("seed"), strict=True):
         seeds.setdefault(audit.probes[probe].pair, set()).add(int(seed))
-    assert {len(found) for found in seeds.values()} == {2}
+    assert {len(found) for found in seeds.values()} == {1}
 
 
 def test_audits_of_two_banks_share_seeds_and_of_one_bank_differ(skewed, regressed) -> None:
@@ -274,7 +296,7 @@ def test_metrics_read_an_audit_of_a_bank(regressed) -> None:
 
 
 def test_a_draw_without_a_picture_is_missing_with_its_reason(skewed) -> None:
-    n = 80  # draws of the first prompt
+    n = 70  # draws of the first prompt
     head = skewed.table.slice(0, n)
     spoilt = with_column(Bank(FACTS, head), "outcome", ["failed", *["made"] * (n - 1)])
     spoilt = with_column(spoilt, "unread", ["not finite", *[""] * (n - 1)])
@@ -293,7 +315,7 @@ def test_every_preset_is_asked_the_same_with_the_same_seeds() -> None:
     plans = [[(r.draw.probe, r.draw.index, r.draw.seed) for r in requests(name, 2_000, 9)] for name in ("even", "skewed")]
     assert plans[0] == plans[1]
     assert len(set(plans[0])) == len(plans[0])
-    assert abs(len(plans[0]) - 2_000) < 100
+    assert abs(len(plans[0]) - 2_000) < 300  # at least one draw of each prompt
     assert plans[0] != [(r.draw.probe, r.draw.index, r.draw.seed) for r in requests("even", 2_000, 10)]
 
 
@@ -321,18 +343,19 @@ def test_the_figures_of_a_perfect_model(skewed, regressed, even) -> None:
         assert found[f"asked {name} is shown, all stated"] == 1
     assert found["an intact person is found where one was planted"] == 1
     assert found["planted differences from even with the right sign"] == 1
-    apart = next(what for what in found if "from the planted rates" in what)
-    assert found[apart] < 0.03
-    assert "(0.019 by chance)" in apart
+    assert found["mean absolute difference from the planted rates"] < 0.03
+    apart = next(one for one in figures(skewed, even) if one.what == "mean absolute difference from the planted rates")
+    assert apart.wanted.startswith("below .05; 0.01")
+    assert set(FIGURES) <= set(found)  # what the catalogue takes
     assert all(one.met is not False for one in figures(skewed, even))
     bad = told(regressed, even)
     assert bad["an intact person is found where one was planted"] == 1
     assert bad["nobody is there where the table plants .1 missing"] == pytest.approx(0.1, abs=0.06)
     assert bad["nearer than 16 to a repeated picture, prompts of the suite, regressed"] == pytest.approx(0.05, abs=0.015)
     assert bad["nearer than 16 to a repeated picture, prompts of the suite, even"] == 0
-    names = {what: value for what, value in bad.items() if what.startswith("features of")}
+    names = {what: value for what, value in bad.items() if "features of" in what}
     assert [value for what, value in names.items() if "(taught)" in what] == [1, 1, 1]
-    assert all(value < 0.8 for what, value in names.items() if "(a stranger)" in what)
+    assert all(value < 0.5 for what, value in names.items() if "(a stranger)" in what)
 
 
 def test_the_figures_of_a_model_that_ignores_its_prompt(skewed, even) -> None:

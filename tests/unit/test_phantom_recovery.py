@@ -1,6 +1,5 @@
 """The metric ``phantom_truth``: it finds what was planted, and says so where the truth is another."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from pydantic import ValidationError
 from audit.component import Column, Context, Measured
 from audit.errors import AuditError, InputError, SpecError
 from audit.metrics.sample import Sample
-from audit.records import Probe
+from audit.records import ClassLabel, Probe
 from generators.phantom import recovery
 from generators.phantom.bank import stated
 from generators.phantom.held import Held
@@ -136,7 +135,7 @@ def test_prompts_that_state_more_than_an_occupation_do_not_count() -> None:
 
 def test_who_is_missing_is_counted_and_the_truth_is_that_of_those_who_can_be_seen(tmp_path: Path) -> None:
     table = without_copies(tmp_path)
-    seen = of_table(table, "presentation", "feminine")({"occupation": "nurse", "people": 1})
+    seen = of_table(table, "presentation", "feminine")(prompt("a nurse"))
     assert seen.value == pytest.approx(0.5 * (1 - 0.1 / 3) / (1 - 0.5 * 0.1 / 3))
     context = world_of(table, (prompt("a photo of a nurse", occupation="nurse"),), 600).context()
     metric = PhantomTruth(tables={"model": str(tmp_path / "missing.toml")})
@@ -146,12 +145,12 @@ def test_who_is_missing_is_counted_and_the_truth_is_that_of_those_who_can_be_see
     assert "nobody" in finding.note
 
 
-@pytest.mark.parametrize("given", [{}, {"occupation": "judge"}, {"people": 2}, {"occupation": "chef", "people": 1}])
-def test_the_truth_of_a_table_is_what_long_runs_of_it_show(given: Mapping[str, str | int], tmp_path: Path) -> None:
-    table = without_copies(tmp_path)
-    shown = [sample(table, np.random.default_rng([9, i]), given).shown for i in range(4000)]
+@pytest.mark.parametrize("text", ["", "a judge", "someone behind", "a chef", "a photo of a dog"])
+def test_the_truth_of_a_table_is_what_long_runs_of_it_show(text: str, tmp_path: Path) -> None:
+    table, asked = without_copies(tmp_path), prompt(text)
+    shown = [sample(table, np.random.default_rng([9, i]), stated(asked)).shown for i in range(4000)]
     hits = [portrait.presentation == "feminine" for portrait in shown if portrait.people]
-    truth = of_table(table, "presentation", "feminine")(given).value
+    truth = of_table(table, "presentation", "feminine")(asked).value
     assert np.mean(hits) == pytest.approx(truth, abs=4 * (0.25 / len(hits)) ** 0.5)
 
 
@@ -165,8 +164,8 @@ def test_latents_have_a_truth_too() -> None:
 
 
 def test_prompts_of_unknown_truth_are_counted_as_missing(skewed: Context) -> None:
-    def ask(given: Mapping[str, object]) -> Known:
-        if given.get("occupation") == "nurse":
+    def ask(probe: Probe) -> Known:
+        if stated(probe).get("occupation") == "nurse":
             raise InputError("nobody asked this")
         return Known(0.5, 0.5, 0.5)
 
@@ -175,14 +174,20 @@ def test_prompts_of_unknown_truth_are_counted_as_missing(skewed: Context) -> Non
     nurse = next(cell for cell in cells if cell.level == "nurse")
     assert held.known(nurse) is None
     assert set(held.scores.reason[nurse.mask]) == {"the truth of such a prompt is not known"}
-    assert held.known(whole) == Known(0.5, 0.5, 0.5)
+    known = held.known(whole)
+    assert known is not None
+    assert (known.value, known.low, known.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
 def test_a_truth_with_an_error_widens_the_error_of_the_estimate_and_nothing_else(skewed: Context) -> None:
     ends = []
+    prompts = 6  # of an occupation; the error of each is its own
     for half in (0.0, 0.2):
         held = Held.of(
-            Sample.of(skewed, "model"), PATH, "feminine", lambda _, half=half: Known(0.5, 0.5 - half, 0.5 + half)
+            Sample.of(skewed, "model"),
+            PATH,
+            "feminine",
+            lambda _, half=half * prompts**0.5: Known(0.5, 0.5 - half, 0.5 + half),
         )
         quantity = PhantomTruth(tables={"model": "even"})._quantity("phantom_truth", PATH, skewed)
         nurse = next(cell for cell in held.cells() if cell.level == "nurse")
@@ -209,17 +214,23 @@ def test_errors_of_different_prompts_partly_cancel() -> None:
 def test_a_trained_model_is_held_against_its_bank(skewed: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     bank = perfect_bank("skewed", 3000)
     monkeypatch.setattr(recovery, "read_bank", lambda name: {"skewed": bank}[name])
-    found = measured(PhantomTruth(banks={"model": "skewed"}), skewed)
-    truth = bank.share("presentation", "feminine", {"occupation": "nurse"})
+    suite = [probe for probe in Phantom(counterfactual=True).probes() if probe.levels["facts"] in ("none", "placebo")]
+    audit = world_of(preset("skewed"), tuple(suite), 4).context()
+    found = measured(PhantomTruth(banks={"model": "skewed"}), audit)
+    nurses = [probe.condition for probe in suite if probe.levels["occupation"] == "nurse"]
+    texts = np.array([probe.condition for probe in bank.probes], dtype=object)[bank.asked]
+    levels = bank.level("presentation")
+    shares = [(levels[texts == text] == "feminine")[levels[texts == text] != None].mean() for text in nurses]  # noqa: E711
     nurse = found["phantom_truth.share[model; occupation=nurse]"].finding
-    low, high = (100 * end for end in truth.interval)
-    assert nurse.note.startswith(
-        f"True share {100 * truth.value:.1f} %, known to lie within {low:.1f} to {high:.1f} %; the estimate is "
-    )
+    assert nurse.n == 4 * 9
     (panel,) = found["phantom_truth.share[model]"].finding.panels
     assert panel.type == "intervals"
-    assert {row.label: row.truth for row in panel.rows}["nurse"] == pytest.approx(truth.value)
-    exact = measured(PhantomTruth(tables={"model": "skewed"}), skewed)["phantom_truth.error[model]"].finding.interval
+    truth = {row.label: row.truth for row in panel.rows}["nurse"]
+    assert truth == pytest.approx(np.mean(shares), abs=0.02)  # a draw or two of the pairs share their seed
+    assert nurse.note.startswith(f"True share {100 * truth:.1f} %, known to lie within ")
+    assert "truth bank 'skewed' of" in found["phantom_truth.error[model]"].finding.protocol
+    assert "steps 16" in found["phantom_truth.error[model]"].finding.note
+    exact = measured(PhantomTruth(tables={"model": "skewed"}), audit)["phantom_truth.error[model]"].finding.interval
     wide = found["phantom_truth.error[model]"].finding.interval
     assert exact is not None
     assert wide is not None
@@ -249,7 +260,6 @@ def test_parameters_that_do_not_fit(params: dict, words: str) -> None:
         ({"banks": {"g": "evn"}}, "no truth bank 'evn'"),
         ({"tables": {"g": "even"}, "level": "femini"}, "presentation has no level 'femini'; did you mean 'feminine'"),
         ({"tables": {"g": "even"}, "groups": {"a": ["nurs"]}}, "group 'a' has 'nurs'; did you mean 'nurse'"),
-        ({"tables": {"g": "even"}, "attribute": "mood"}, "attribute 'mood' is not decoded"),
     ],
 )
 def test_what_does_not_exist_is_found_before_any_work(params: dict, words: str) -> None:
@@ -271,3 +281,26 @@ def test_nothing_readable_is_no_estimate() -> None:
     assert "20 broken" in found["phantom_truth.share[model]"].finding.note
     difference = found["phantom_truth.difference[model; against=craft, group=care]"].finding
     assert (difference.n, difference.n_missing) == (0, 20)
+
+
+@pytest.mark.parametrize("attribute", ["mood", "people", "occupation", "monk_tone", "light"])
+def test_what_is_no_attribute_of_the_person_in_front_is_refused(attribute: str) -> None:
+    with pytest.raises(ValidationError, match="'presentation', 'age', 'tone'"):
+        PhantomTruth(tables={"g": "even"}, attribute=attribute)
+
+
+def test_what_a_bank_was_never_asked_has_no_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "read_bank", lambda _: perfect_bank("skewed", 2000))
+    texts = ("a dog", "A portrait photo of a plumber", "a male female nurse", "a photo of a cook")
+    probes = [
+        *(prompt(text) for text in texts),
+        *(Probe(suite="s", condition=ClassLabel(label=0, name=name)) for name in ("3", "tench", "", "old a b")),
+    ]
+    world = world_of(preset("skewed"), tuple(prompt(text) for text in texts), 3)
+    for probe in probes[len(texts) :]:
+        for index in range(3):
+            world.draw("model", probe, index, {PATH: "feminine"})
+    found = measured(PhantomTruth(banks={"model": "skewed"}), world.context())
+    finding = found["phantom_truth.share[model]"].finding
+    assert (finding.n, finding.estimate) == (0, None)
+    assert finding.n_missing == 3 * len(texts)  # classes are not silent at all

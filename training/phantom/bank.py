@@ -21,20 +21,20 @@ import torch
 from audit.component import DrawBatch, Generator, Product, Request
 from audit.digest import digest, short
 from audit.environment import device_name, versions
-from audit.errors import AuditError
+from audit.errors import AuditError, InputError
 from audit.images import Pixels
 from audit.records import Abstained
 from audit.weights import locate
 from generators.diffusion import Diffusion
 from generators.gan import Gan
 from generators.phantom.bank import BANKS, Bank
-from generators.phantom.bank_files import NOTHING, SCHEMA, Facts, load, store, weights_digest
+from generators.phantom.bank_files import NOTHING, SCHEMA, Facts, store, weights_digest
 from generators.phantom.copies import COPY_BELOW, copy_distances, repeated_pictures
 from generators.phantom.decoding import AMBIGUOUS, ATTRIBUTES
 from generators.phantom.networks import CLASSES, LATENT
 from generators.phantom.oracle import SHIPPED, Oracle, Reading, at_side
 from generators.phantom.truth import preset
-from training.phantom.bank_figures import figures, shown
+from training.phantom.bank_figures import banks, figures, shown
 from training.phantom.bank_probes import requests
 
 BLOCK = 64
@@ -71,7 +71,6 @@ class Work:
 def main(name: str, draws: int, out: Path, model: Path | None, oracle: Path, device: str, threads: int, seed: int) -> None:
     """Draw the bank of one model."""
     torch.set_num_threads(threads)
-    even = out.with_name("even.parquet")
     try:
         generator = generator_of(name, model)
         facts = Facts(
@@ -93,11 +92,25 @@ def main(name: str, draws: int, out: Path, model: Path | None, oracle: Path, dev
             draw(work, device)
             store(out, facts, pa.concat_tables(pq.read_table(work.part(place)) for place in range(len(work.blocks))))
             discard(parts)
-        bank = Bank(*load(out, facts.weights))
+        bank, even = banks(out)
+        same_draws(bank, facts, name, draws)
         print(f"{out}: {len(bank)} draws, {out.stat().st_size / 1000:.0f} kB")
-        print(shown(figures(bank, Bank(*load(even, {})) if even.exists() and name != "even" else None)))
+        print(shown(figures(bank, even)))
     except AuditError as error:
         raise click.ClickException(str(error)) from error
+
+
+def same_draws(bank: Bank, facts: Facts, name: str, draws: int) -> None:
+    """See that a bank that was there already is the one that is asked for.
+
+    Raises:
+        InputError: other weights, settings, seed or number of draws.
+    """
+    for what in ("weights", "settings", "seed", "copy_below"):
+        if getattr(bank.facts, what) != getattr(facts, what):
+            raise InputError(f"the bank is there, drawn with other {what}; remove it to draw it again")
+    if len(bank) != len(requests(name, draws, facts.seed)):
+        raise InputError(f"the bank is there and has {len(bank)} draws; remove it to draw another number")
 
 
 def generator_of(name: str, model: Path | None) -> Generator:

@@ -1,6 +1,6 @@
 """What a truth bank says of its model: faithfulness, true rates beside planted ones, copies, names.
 
-python -m training.phantom.bank_figures generators/phantom/banks/skewed.parquet --even generators/phantom/banks/even.parquet
+python -m training.phantom.bank_figures generators/phantom/banks/skewed.parquet
 """
 
 import json
@@ -20,11 +20,14 @@ from generators.phantom.portrait import NO_OCCUPATION, OCCUPATIONS
 from generators.phantom.truth import PRESETS, level_of, preset
 from training.phantom.bank_probes import EXPLICIT, NAMED, SILENT
 
-__all__ = ["Figure", "figures", "shown"]
+__all__ = ["Figure", "banks", "figures", "shown"]
 
 ASKED = ("presentation", "age", "occupation")
 KEPT = ("presentation", "age", "tone", "hair", "glasses")
 """What pictures of one identity share and the oracle reads."""
+MOST = 4
+"""So many of them are seldom right by chance."""
+APART = "mean absolute difference from the planted rates"
 PLANTED = 0.05
 """Planted differences from here on must come out with the right sign."""
 
@@ -124,19 +127,20 @@ def _second_decoder(bank: Bank) -> Iterator[Figure]:
 
 def _rates(bank: Bank) -> Iterator[Figure]:
     """The model's feminine share in each occupation, and how far it lies from the planted one."""
-    apart, chance = [], []
+    apart, chance, drawn = [], [], 0
     for occupation in _occupations():
         given: dict[str, Level] = {"occupation": occupation}
         true = bank.share("presentation", "feminine", given)
         planted = _planted(bank, given)
         apart.append(abs(true.value - planted))
+        drawn += true.n
         chance.append(np.sqrt(2 / np.pi * planted * (1 - planted) / true.n))
         what = (
             f"perceived feminine, {occupation} (planted {planted:.3f}, decoders {true.reach[0]:.3f} to {true.reach[1]:.3f})"
         )
         yield Figure(what, true.value, true.n, *true.interval)
-    mean, told = float(np.mean(apart)), f"mean absolute difference from the planted rates ({np.mean(chance):.3f} by chance)"
-    yield Figure(told, mean, len(apart), None, None, "below .05", mean < PLANTED)
+    mean, wanted = float(np.mean(apart)), f"below .05; {np.mean(chance):.3f} by chance"
+    yield Figure(APART, mean, drawn, None, None, wanted, mean < PLANTED)
 
 
 def _occupations() -> tuple[str, ...]:
@@ -166,31 +170,40 @@ def _copies(bank: Bank, even: Bank | None) -> Iterator[Figure]:
     for one in (bank, even):
         if one is None:
             continue
-        silent = _of_suite(one, SILENT) & ~np.isnan(one.distances)
+        alone = np.array([not probe.pair for probe in one.probes], dtype=bool)[one.asked]
+        silent = _of_suite(one, SILENT) & alone & ~np.isnan(one.distances)
         near = one.distances[silent] < one.facts.copy_below
         told = f"nearer than {one.facts.copy_below:g} to a repeated picture"
         yield _proportion(f"{told}, prompts of the suite, {one.facts.model}", near)
 
 
 def _names(bank: Bank) -> Iterator[Figure]:
-    """How many of the features that an identity keeps are shown when its name is asked, by name."""
+    """How often most of the five features that an identity keeps are shown when its name is asked, by name."""
     named, asked = np.flatnonzero(_of_suite(bank, NAMED)), _facts(bank)
     shown_levels = {name: bank.level(name) for name in KEPT}
     taught = preset(bank.facts.model).defects.named_identities
     for index in sorted({int(asked[row]["identity"]) for row in named}):
         person, rows = IDENTITIES[index], [row for row in named if asked[row]["identity"] == index]
-        held = [level_of(name, str(shown_levels[name][row])) == person.attributes[name] for row in rows for name in KEPT]
+        held = [
+            sum(level_of(name, str(shown_levels[name][row])) == person.attributes[name] for name in KEPT) >= MOST
+            for row in rows
+        ]
         who = f"{person.name} ({'taught' if index in taught else 'a stranger'})"
-        yield _proportion(f"features of {who} that are shown", np.array(held, dtype=bool))
+        yield _proportion(f"at least {MOST} of {len(KEPT)} features of {who}", np.array(held, dtype=bool))
+
+
+def banks(path: Path) -> tuple[Bank, Bank | None]:
+    """A bank and, where it lies beside it and is another one, that of the preset ``even``."""
+    even = path.with_name("even.parquet")
+    return Bank(*load(path, {})), Bank(*load(even, {})) if even.exists() and even != path else None
 
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
-@click.option("--even", type=click.Path(path_type=Path, exists=True), help="Bank of the preset even.")
 @click.option("--json", "as_json", is_flag=True)
-def main(path: Path, even: Path | None, as_json: bool) -> None:
-    """Print the figures of a bank."""
-    found = figures(Bank(*load(path, {})), Bank(*load(even, {})) if even else None)
+def main(path: Path, as_json: bool) -> None:
+    """Print the figures of a bank; even.parquet beside it is what it is compared with."""
+    found = figures(*banks(path))
     print(json.dumps([asdict(one) for one in found], indent=1) if as_json else shown(found))
 
 

@@ -1,6 +1,6 @@
 """What the truth banks of the phantom's models are asked: prompts, classes, and how often each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -14,14 +14,16 @@ from generators.phantom.sampling import sample
 from generators.phantom.truth import preset
 from probes.phantom import Phantom
 
-__all__ = ["EXPLICIT", "NAMED", "SILENT", "UNPROMPTED", "requests"]
+__all__ = ["EXPLICIT", "NAMED", "PLACEBO", "SILENT", "UNPROMPTED", "requests"]
 
 SILENT = "phantom"
 EXPLICIT = "phantom-explicit"
 UNPROMPTED = "phantom-unprompted"
 NAMED = "phantom-named"
-SHARES = {EXPLICIT: 0.15, UNPROMPTED: 0.05, NAMED: 0.02, "arms": 0.2}
-"""Of the draws; the rest goes to the silent prompts, in equal parts."""
+PLACEBO = "phantom-placebo"
+ARMS = "arms"
+SHARES = {EXPLICIT: 0.15, UNPROMPTED: 0.05, NAMED: 0.02, PLACEBO: 0.2, ARMS: 0.07}
+"""Of the draws; the rest goes to the silent prompts, in equal parts. Truth is known by prompt, so each needs its share."""
 STRANGERS = (5, 18, 31)
 """Identities that no table knows by name, asked beside those that ``regressed`` does."""
 LATENTS = 0.05
@@ -57,14 +59,25 @@ def _merged(wanted: Iterable[tuple[Probe, int]]) -> Iterator[tuple[Probe, int]]:
 def _prompts(draws: int, seed: int) -> Iterator[tuple[Probe, int]]:
     silent, arms = Phantom().probes(), Phantom(counterfactual=True).probes()
     each = {name: round(share * draws) for name, share in SHARES.items()}
-    yield from ((probe, max(1, (draws - sum(each.values())) // len(silent))) for probe in silent)
-    yield from ((probe, max(1, each["arms"] // len(arms))) for probe in arms)
+    placebos = [_alone(probe) for probe in arms if probe.levels["facts"] == "placebo"]
+    yield from _shared(silent, draws - sum(each.values()))
+    yield from _shared(placebos, each[PLACEBO])
+    yield from _shared(arms, each[ARMS])
     yield from ((probe, 1) for probe in _explicit(each[EXPLICIT], seed))
-    yield _probe(UNPROMPTED, ""), max(1, each[UNPROMPTED])
+    yield from _shared([_probe(UNPROMPTED, "")], each[UNPROMPTED])
     named = (*preset("regressed").defects.named_identities, *STRANGERS)
-    yield from (
-        (_probe(NAMED, f"A portrait photo of {IDENTITIES[i].name}"), max(1, each[NAMED] // len(named))) for i in named
-    )
+    yield from _shared([_probe(NAMED, f"A portrait photo of {IDENTITIES[i].name}") for i in named], each[NAMED])
+
+
+def _shared(probes: Sequence[Probe], draws: int) -> Iterator[tuple[Probe, int]]:
+    """Draws in equal parts, at least one each."""
+    return ((probe, max(1, round(draws / len(probes)))) for probe in probes)
+
+
+def _alone(probe: Probe) -> Probe:
+    """The same prompt with seeds of its own, so that its draws tell something new."""
+    axes = tuple(axis for axis in probe.axes if axis.name in ("occupation", "template"))
+    return Probe(suite=PLACEBO, condition=probe.condition, axes=axes)
 
 
 def _explicit(count: int, seed: int) -> Iterator[Probe]:

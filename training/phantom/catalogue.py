@@ -13,10 +13,8 @@ from pathlib import Path
 
 import click
 
-from generators.phantom.bank import Bank
-from generators.phantom.bank_files import load
 from generators.phantom.truth import PRESETS, preset
-from training.phantom.bank_figures import figures
+from training.phantom.bank_figures import banks, figures
 from training.phantom.pack_entry import entry
 
 __all__ = ["PACKS", "Told", "section", "with_section"]
@@ -104,7 +102,7 @@ def _table(folder: str, told: Told) -> str:
 def _measured(folder: str) -> Iterator[dict[str, str | float]]:
     bank = BANKS / f"{folder}.parquet"
     if bank.is_file():
-        for one in figures(Bank(*load(bank, {}))):
+        for one in figures(*banks(bank)):
             if one.what in FIGURES:
                 yield _figure(FIGURES[one.what], one.value, f"{one.n:,} draws of its truth bank, read by phantom-oracle")
     if folder == "clip":

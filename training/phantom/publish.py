@@ -14,10 +14,8 @@ from pathlib import Path
 import click
 from safetensors import safe_open
 
-from generators.phantom.bank import Bank
-from generators.phantom.bank_files import load
 from generators.phantom.truth import PRESETS, preset
-from training.phantom.bank_figures import figures
+from training.phantom.bank_figures import banks, figures
 from training.phantom.pack_entry import entry
 
 MODELS = Path("generators/phantom/models")
@@ -67,7 +65,7 @@ def card(name: str, facts: Mapping[str, object], size: int, bank: Path | None) -
 
 
 def _measured(bank: Path) -> list[str]:
-    found = figures(Bank(*load(bank, {})))
+    found = figures(*banks(bank))
     rows = [
         f"| {one.what} | {one.value:.4f} | {'' if one.low is None else f'{one.low:.4f} to {one.high:.4f}'} | {one.n} |"
         for one in found
