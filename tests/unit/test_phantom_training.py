@@ -11,7 +11,7 @@ from generators.phantom.networks import CHANNELS, CLASSES, LATENT, LatentGenerat
 from generators.phantom.portrait import AGES, OCCUPATIONS, PRESENTATIONS
 from training.phantom import denoiser
 from training.phantom.corpus import CAPTIONS, corpus
-from training.phantom.denoiser import Course, Lesson, Plan, build, noised, scheduler
+from training.phantom.denoiser import Course, Lesson, Plan, build, checkpoint, noised, scheduler
 from training.phantom.learning import Average, cosine, seeded
 from training.phantom.text_encoder import network, tokenizer, tokens
 
@@ -119,3 +119,16 @@ def test_the_gan_draws_images_and_another_class_another_image() -> None:
     assert not torch.equal(images[0], images[1])
     assert latents.shape == (2, CHANNELS, 16, 16)
     torch.testing.assert_close(latents[0], latents[1])
+
+
+def test_another_plan_goes_on_from_no_state_of_this_one(tmp_path: Path) -> None:
+    (tmp_path / "vae").mkdir()
+    weights_of = tmp_path / "vae" / "a.safetensors"
+    weights_of.write_bytes(b"one")
+    plan = Plan("even", steps=3, rate=1e-3, seed=7)
+    names = {checkpoint(tmp_path, plan, 100, None)}
+    names |= {checkpoint(tmp_path, Plan("even", 3, 1e-3, seed), 100, None) for seed in (7, 8)}
+    names |= {checkpoint(tmp_path, plan, 200, None)}
+    weights_of.write_bytes(b"two")
+    names |= {checkpoint(tmp_path, plan, 100, None)}
+    assert len(names) == 4

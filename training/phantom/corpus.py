@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audit.digest import derive_seed
+from audit.digest import bytes_digest, derive_seed, digest, short
 from audit.images import Pixels
 from generators.phantom.captions import caption
 from generators.phantom.renderer import picture
@@ -26,6 +26,7 @@ EXPLICIT: tuple[tuple[str, ...] | float, ...] = (("occupation",), 0.3, 0.6, 1.0)
 NAMED = 0.06
 """Share of pictures of identities that are known by name, in a table that has some."""
 CHUNK = 500
+FIRST = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +45,22 @@ class Corpus:
 def corpus(name: str, count: int, seed: int, folder: Path, processes: int = 1) -> Corpus:
     """The corpus of a preset; kept in the folder, so that a second call reads it.
 
-    What it holds depends on name, count and seed alone, not on the number of processes.
+    What it holds depends on name, count and seed alone, not on the number of processes. Another table, renderer or grammar
+    shows in the first pictures and captions, and so in the name of the file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    stem = folder / f"{name}-{count}-{seed}"
-    pixels, captions = stem.with_suffix(".npy"), stem.with_suffix(".json")
+    first, said = _drawn(name, min(FIRST, count), derive_seed(seed, name, 0))
+    stem = f"{name}-{count}-{seed}-{short(digest([bytes_digest(first.tobytes()), said]))}"
+    pixels, captions = folder / f"{stem}.npy", folder / f"{stem}.json"
     if not captions.exists():
         sizes = [min(CHUNK, count - start) for start in range(0, count, CHUNK)]
         seeds = [derive_seed(seed, name, chunk) for chunk in range(len(sizes))]
         with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
             parts = list(pool.map(_drawn, [name] * len(sizes), sizes, seeds))
         np.save(pixels, np.concatenate([part for part, _ in parts]))
-        captions.write_text(json.dumps([said for _, part in parts for said in part]), "utf-8")
+        beside = captions.with_suffix(".tmp")
+        beside.write_text(json.dumps([said for _, part in parts for said in part]), "utf-8")
+        beside.replace(captions)
     return Corpus(np.load(pixels), json.loads(captions.read_text("utf-8")))
 
 

@@ -7,7 +7,7 @@
 """
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from audit.digest import derive_seed
+from audit.digest import derive_seed, digest, file_digest, short
 from generators.phantom.networks import CHANNELS
 from generators.phantom.truth import PRESETS
 from training.phantom.autoencoder import scaled
@@ -105,7 +105,7 @@ class Course:
         self.progress = Progress(plan.name, plan.steps)
         self._alphas = scheduler().alphas_cumprod
         if kept.exists():
-            self._restore(torch.load(kept, weights_only=True))
+            self._restore(torch.load(kept, weights_only=True, map_location=DEVICE))
 
     def learn(self, lesson: Lesson, encoder: CLIPTextModel) -> None:
         """Take the steps that are left; what each sees depends on its number and the seed alone."""
@@ -173,9 +173,11 @@ def main(name: str, out: Path, start: Path | None, steps: int, count: int, rate:
     lesson = Lesson.of(name, count, seed, out)
     encoder = CLIPTextModel.from_pretrained(out / "text_encoder").eval().to(DEVICE)
     denoiser = UNet2DConditionModel.from_pretrained(start / "unet", torch_dtype=torch.float32) if start else build()
-    course = Course(denoiser, plan, out / f"{name}.checkpoint")
+    kept = checkpoint(out, plan, count, start)
+    course = Course(denoiser, plan, kept)
     course.learn(lesson, encoder)
     save(course.denoiser.eval().cpu(), out, out / "pipelines" / name)
+    kept.unlink(missing_ok=True)
     facts = {
         "preset": name,
         "data": f"{count} pictures, {CAPTIONS} captions each",
@@ -188,6 +190,13 @@ def main(name: str, out: Path, start: Path | None, steps: int, count: int, rate:
         "losses": course.progress.losses,
     }
     card(out / "pipelines" / name, "card", facts)
+
+
+def checkpoint(out: Path, plan: Plan, count: int, start: Path | None) -> Path:
+    """Where a run of this plan on these inputs keeps its state, so that no other plan goes on from it."""
+    folders = [out / "vae", out / "text_encoder", *([start / "unet"] if start else [])]
+    inputs = [file_digest(file) for folder in folders for file in sorted(folder.glob("*.safetensors"))]
+    return out / f"{plan.name}-{short(digest([asdict(plan), count, inputs]))}.checkpoint"
 
 
 def save(denoiser: UNet2DConditionModel, out: Path, folder: Path) -> None:

@@ -106,8 +106,10 @@ def main(out: Path, steps: int, seed: int, threads: int) -> None:
         schedule.step()
         progress.step(step, float(loss.detach()))
     encoder.eval()
-    right = _right(encoder, heads, ids[POOL:], labels[POOL:])
-    print("right on 1,000 new captions:", right)
+    learnt = set(texts[:POOL])
+    new = [row for row in range(POOL, len(texts)) if texts[row] not in learnt]
+    right = _right(encoder, heads, ids[new], labels[new])
+    print(f"right on {len(new)} new captions:", right)
     encoder.save_pretrained(out / "text_encoder")
     facts = {"data": f"{POOL} captions of all presets", "seed": seed, "steps": steps, "batch": BATCH, "threads": threads}
     card(out / "text_encoder", "card", facts | {"losses": progress.losses, "accuracy": right})
