@@ -1,38 +1,45 @@
-"""Audits out of the truth banks, what the trained models amplify, and copies."""
+"""Audits out of the truth banks: whether they hold the rates of the model that the bank was drawn from.
+
+Truth and audit speak of the same few prompts, so draws are what was sampled. Prompts as units, as a run has them, speak of
+other prompts too; such intervals are wider, and three prompts an occupation make them too wide to fail.
+"""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from math import sqrt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from audit.compare import compare
-from audit.component import Context, Metric, Request
+from audit.component import Context, Metric
 from audit.digest import derive_seed
-from audit.images import Pixels, decode
+from audit.metrics.averages import Quantity
 from audit.metrics.representation import Representation
-from audit.records import Draw, Finding, Probe, RunManifest, TextPrompt
+from audit.metrics.sample import Sample
+from audit.records import Interval, RunManifest
 from audit.results import Results
-from audit.stats.intervals import wilson
 from audit.table import ScoreTable
-from benchmarks.planted_coverage import COVERAGE, TOLERANCE
-from benchmarks.planted_rows import Row, Tally
+from benchmarks.planted_rows import COVERAGE, Cover, Row, Tally
 from generators.phantom.bank import Bank, Mask, column
 from generators.phantom.bank_audits import COLUMNS, SCORER
-from generators.phantom.copies import COPY_BELOW, copy_distances, repeated_pictures
-from generators.phantom.law import Level
+from generators.phantom.held import Held
+from generators.phantom.known import of_bank
 from generators.phantom.portrait import NO_OCCUPATION, OCCUPATIONS
-from generators.phantom.renderer import Phantom
-from generators.phantom.truth import preset
 
-__all__ = ["AMPLIFIED", "COPIES", "amplification", "audits_of_bank", "bank_copies", "compared_banks", "renderer_copies"]
+__all__ = ["NAMED", "audits_of_bank", "compared_banks", "silent"]
 
-AMPLIFIED, COPIES = "amplification: model less table", "copies"
 AUDITED = ("presentation", "age", "tone_band")
-NORMAL = 1.96
 OFTEN = 8
 """Draws of a prompt in one audit of a bank."""
 NAMED = tuple(name for name in OCCUPATIONS if name != NO_OCCUPATION)
+GROUPS = {
+    "indoors": ("doctor", "nurse", "painter", "scientist"),
+    "outdoors": ("builder", "firefighter", "pilot", "police officer"),
+}
+"""Occupations that the demo takes together."""
+FEW = 4
+"""So many times fewer audits have prompts as units."""
 
 
 def silent(bank: Bank) -> Mask:
@@ -41,65 +48,92 @@ def silent(bank: Bank) -> Mask:
     return np.array(asked, dtype=bool)[bank.asked]
 
 
-# ------------------------------------------------------------------------------------------------- amplification
+def by_draw(table: ScoreTable) -> ScoreTable:
+    """The same audit with each draw as a unit."""
+    probes = {name: probe.model_copy(update={"unit": "draw"}) for name, probe in table.probes.items()}
+    return ScoreTable(table.draws, probes, table.scores)
 
 
-def amplification(bank: Bank) -> list[Row]:
-    """Model rate less planted rate of the feminine share by occupation, and the bias amplification over all of them."""
-    table, setting = preset(bank.facts.model), f"{bank.facts.model}: perceived feminine"
-    rows, moved = [], []
-    for occupation in NAMED:
-        given: dict[str, Level] = {"occupation": occupation}
-        true = bank.share("presentation", "feminine", given)
-        planted = table.share("presentation", "feminine", {**given, "people": 1, "missing": False})
-        half = (true.interval[1] - true.interval[0]) / 2
-        told = (
-            f"taught {planted:.3f}, shows {true.value:.3f} in {true.n}; decoders {true.reach[0]:.3f} to {true.reach[1]:.3f}"
-        )
-        rows.append(Row(AMPLIFIED, occupation, setting, true.n, true.value - planted, half, told))
-        moved.append((planted, true.value, true.n))
-    return [*rows, *_bias_amplification(moved, setting)]
-
-
-def _bias_amplification(moved: Sequence[tuple[float, float, int]], setting: str) -> list[Row]:
-    """Wang & Russakovsky 2021, task to attribute: mean of sign(planted dependence) (model share - planted share).
-
-    Above 0 the model exaggerates what it was taught. Occupations without a planted dependence have no sign and are left
-    out. Two perceived presentations give equal terms, so the feminine share says all.
-    """
-    overall = float(np.mean([planted for planted, _, _ in moved]))
-    signed = [(np.sign(p - overall), p, q, n) for p, q, n in moved if abs(p - overall) > TOLERANCE]
-    if not signed:
-        return []
-    value = float(np.mean([sign * (found - planted) for sign, planted, found, _ in signed]))
-    half = NORMAL * sqrt(sum(found * (1 - found) / n for _, _, found, n in signed)) / len(signed)
-    direction = "exaggerates" if value > half else "flattens" if value < -half else "neither exaggerates nor flattens"
-    told = f"over {len(signed)} occupations; the model {direction} what it was taught"
-    return [Row(AMPLIFIED, "BiasAmp, task to attribute", setting, sum(n for *_, n in signed), value, half, told)]
-
-
-# ------------------------------------------------------------------------------------------------- audits of banks
+# ------------------------------------------------------------------------------------------------- one bank
 
 
 def audits_of_bank(bank: Bank, audits: int, seed: int) -> list[Row]:
     """Coverage of the model's own rates by audits drawn from its bank."""
-    rows, rng = silent(bank), np.random.default_rng(seed)
-    prompts = len(set(bank.asked[rows].tolist()))
-    tally = Tally(COVERAGE, f"bank of {bank.facts.model}, {prompts} prompts x {OFTEN}")
-    truths = {name: _rates(bank, rows, name) for name in AUDITED}
-    for _ in range(audits):
-        cells: dict[str, list[tuple[bool, float]]] = {}
-        for finding in measured(bank.resample(rng, OFTEN, rows=rows)):
-            name, _, quantity = finding.metric.partition(".")
-            if quantity == "share" and finding.interval:
-                truth = truths[name][finding.where["label"], finding.where.get("occupation", "")]
-                where = "by occupation" if "occupation" in finding.where else "all draws"
-                held = finding.interval.low - TOLERANCE <= truth <= finding.interval.high + TOLERANCE
-                found = cells.setdefault(f"representation.share of {name}, {where}", [])
-                found.append((held, finding.interval.high - finding.interval.low))
-        for told, all_of in cells.items():
-            tally.add(told, [held for held, _ in all_of], [width for _, width in all_of])
-    return tally.coverage()
+    audit = _Audit(bank, silent(bank))
+    setting = f"bank of {bank.facts.model}, {len(set(bank.asked[audit.rows].tolist()))} prompts x {OFTEN}"
+    tally, prompts, rng = Tally(COVERAGE, setting), Tally(COVERAGE, setting), np.random.default_rng(seed)
+    kept: list[Interval] = []
+    shares: list[float] = []
+    for number in range(audits):
+        table = bank.resample(rng, OFTEN, rows=audit.rows)
+        audit.count(by_draw(table), tally, "")
+        audit.held(by_draw(table), tally, kept, shares)
+        if number % FEW == 0:
+            audit.count(table, prompts, ", prompts as units")
+    average = float(np.mean(shares))
+    for ends in kept:
+        tally.cover("phantom_truth.contained, held against its mean", [Cover.of(ends, average)])
+    return [*tally.coverage(), *prompts.coverage("3 prompts an occupation: covers more")]
+
+
+@dataclass
+class _Audit:
+    """What is counted in each audit of a bank."""
+
+    bank: Bank
+    rows: Mask
+
+    def __post_init__(self) -> None:
+        self.truths = {name: _rates(self.bank, self.rows, name) for name in AUDITED}
+        self.ask = cache(of_bank(self.bank, "presentation", "feminine"))
+
+    def count(self, table: ScoreTable, tally: Tally, units: str) -> None:
+        """Shares of every audited attribute."""
+        context = _context(table)
+        found: dict[str, list[Cover]] = {}
+        for name in AUDITED:
+            for finding in (one.finding for one in _metric(name).measure(name, context)):
+                if finding.metric != f"{name}.share" or finding.interval is None:
+                    continue
+                label, occupation = finding.where["label"], finding.where.get("occupation", "")
+                where = "by occupation" if occupation else "all draws"
+                cover = Cover.of(finding.interval, self.truths[name][label, occupation], f"{label} {occupation}".strip())
+                found.setdefault(f"representation.share of {name}, {where}{units}", []).append(cover)
+        for what, covers in found.items():
+            tally.cover(what, covers)
+
+    def held(self, table: ScoreTable, tally: Tally, kept: list[Interval], shares: list[float]) -> None:
+        """What ``phantom_truth`` says of an audit: shares, difference of groups, error, and how many shares hold."""
+        sample, path = Sample.of(_context(table), "model"), f"{SCORER}.{column('presentation')}"
+        held = Held.of(sample, path, "feminine", self.ask)
+        whole, *cells = held.cells()
+        groups = [held.group(name, among) for name, among in GROUPS.items()]
+        measured = [(cell, held.share(QUANTITY, cell)) for cell in (whole, *cells, *groups)]
+        for what, some in (("all draws", measured[:1]), ("by occupation", measured[1 : 1 + len(cells)])):
+            covers = [
+                Cover.of(one.finding.interval, known.value, cell.level)
+                for cell, one in some
+                if one.finding.interval and (known := held.known(cell))
+            ]
+            tally.cover(f"phantom_truth.share, {what}", covers)
+        first, second = (known.value for cell in groups if (known := held.known(cell)))
+        for moved in held.differences(DIFFERENCE, measured[1 + len(cells) :]):
+            if moved.finding.interval:
+                tally.cover("phantom_truth.difference", [Cover.of(moved.finding.interval, first - second)])
+        error = held.error(measured[0][1].finding, whole).finding.interval
+        contained = held.contained(measured[0][1].finding, measured[1 : 1 + len(cells)]).finding
+        if error:
+            tally.cover("phantom_truth.error", [Cover.of(error, 0.0)])
+        if contained.interval and contained.estimate is not None:
+            kept.append(contained.interval)
+            shares.append(contained.estimate)
+
+
+QUANTITY = Quantity("truth.share", "Share perceived as feminine", "planted", 0.95, unit="share", min_n=10)
+DIFFERENCE = Quantity("truth.mean", "Share perceived as feminine", "planted", 0.95, unit="share", min_n=10)
+
+
+# ------------------------------------------------------------------------------------------------- two banks
 
 
 def compared_banks(before: Bank, after: Bank, audits: int, seed: int) -> list[Row]:
@@ -109,19 +143,17 @@ def compared_banks(before: Bank, after: Bank, audits: int, seed: int) -> list[Ro
     rates = [_rates(bank, mine, "presentation") for bank, mine in zip((before, after), rows, strict=True)]
     for number in range(audits):
         one, other = (
-            results(bank.resample(np.random.default_rng(derive_seed(seed, number)), OFTEN, rows=mine))
+            results(by_draw(bank.resample(np.random.default_rng(derive_seed(seed, number)), OFTEN, rows=mine)))
             for bank, mine in zip((before, after), rows, strict=True)
         )
         moves = {move.finding: move for move in compare(one, other).moves}
-        cells = []
-        for occupation in NAMED:
-            ends = moves[f"presentation.share[model; label=feminine, occupation={occupation}]"].interval
-            truth = rates[1]["feminine", occupation] - rates[0]["feminine", occupation]
-            if ends:
-                cells.append((ends.low - TOLERANCE <= truth <= ends.high + TOLERANCE, ends.high - ends.low))
-        tally.add(
-            "compare, share of presentation, by occupation", [held for held, _ in cells], [width for _, width in cells]
-        )
+        for where, names in (("all draws", ("",)), ("by occupation", NAMED)):
+            covers = []
+            for name in names:
+                ends = moves[f"presentation.share[model; label=feminine{f', occupation={name}' if name else ''}]"].interval
+                if ends:
+                    covers.append(Cover.of(ends, rates[1]["feminine", name] - rates[0]["feminine", name], name))
+            tally.cover(f"compare, share of presentation, {where}", covers)
     return tally.coverage()
 
 
@@ -131,12 +163,6 @@ def results(table: ScoreTable) -> Results:
     found = list(metric.measure("presentation", _context(table)))
     manifest = RunManifest(digest="bank", spec={}, keys={}, numerics={}, started="", finished="bank")
     return Results(manifest, tuple(one.finding for one in found), {one.finding.key: one.contributions for one in found})
-
-
-def measured(table: ScoreTable) -> list[Finding]:
-    """Shares of every audited attribute."""
-    context = _context(table)
-    return [one.finding for name in AUDITED for one in _metric(name).measure(name, context)]
 
 
 def _metric(attribute: str) -> Metric:
@@ -159,56 +185,3 @@ def _rates(bank: Bank, rows: Mask, attribute: str) -> Mapping[tuple[str, str], f
             counts.update([occupation, ""])
     names = COLUMNS[f"{SCORER}.{column(attribute)}"].levels
     return {(level, of): hits[level, of] / n for of, n in counts.items() for level in names}
-
-
-# ------------------------------------------------------------------------------------------------------- copies
-
-
-def renderer_copies(audits: int, draws: int, seed: int) -> list[Row]:
-    """Whether nearest neighbours among rendered pixels find the planted rate of copies."""
-    table, generator = preset("regressed"), Phantom(preset="regressed")
-    probes = [Probe(suite="copies", condition=TextPrompt(text=f"A portrait photo of a {name}")) for name in NAMED]
-    planted = float(np.mean([table.share("copy", True, {"occupation": name, "people": 1}) for name in NAMED]))
-    pictures, held, widths, found = repeated_pictures(table), [], [], 0
-    with generator.open("cpu") as draw:
-        for audit in range(audits):
-            asked = [
-                Request(Draw(generator="r", probe=p.id, index=i, seed=derive_seed(seed, audit, p.id, i)), p)
-                for p in probes
-                for i in range(draws)
-            ]
-            pixels = np.stack([_pixels(product) for product in draw(asked)])
-            near = int((copy_distances(pixels, pictures) < COPY_BELOW).sum())
-            low, high = wilson(near, len(asked))
-            held.append(low <= planted <= high)
-            widths.append(high - low)
-            found += near
-    n = audits * draws * len(probes)
-    ends, setting = wilson(found, n), f"renderer, regressed, {len(probes) * draws} pictures"
-    tally = Tally(COPIES, setting)
-    for one, width in zip(held, widths, strict=True):
-        tally.add("coverage of the planted rate by nearest neighbours", [one], [width])
-    told = f"planted {planted:.4f}, found {ends[0]:.4f} to {ends[1]:.4f}"
-    whole = Row(COPIES, "rate by nearest neighbours, all audits", setting, audits, found / n, (ends[1] - ends[0]) / 2, told)
-    return [*tally.coverage(), whole]
-
-
-def _pixels(product: object) -> Pixels:
-    if isinstance(product, np.ndarray):
-        return product
-    return decode(getattr(product, "data", b""), "a rendered picture").pixels
-
-
-def bank_copies(bank: Bank, audits: int, seed: int) -> list[Row]:
-    """The rate of copies measured on a bank, and whether audits out of it hold it."""
-    rows = np.flatnonzero(silent(bank) & ~np.isnan(bank.distances))
-    near = bank.distances[rows] < bank.facts.copy_below
-    rate, ends = float(near.mean()), wilson(int(near.sum()), len(rows))
-    setting, rng, size = f"bank of {bank.facts.model}", np.random.default_rng(seed), min(300, len(rows) // 4)
-    told = f"{ends[0]:.4f} to {ends[1]:.4f}, nearer than {bank.facts.copy_below:g} to a repeated picture"
-    whole = Row(COPIES, "rate by nearest neighbours, whole bank", setting, len(rows), rate, (ends[1] - ends[0]) / 2, told)
-    tally = Tally(COPIES, f"{setting}, {size} draws")
-    for _ in range(audits):
-        low, high = wilson(int(near[rng.choice(len(rows), size, replace=False)].sum()), size)
-        tally.add("coverage of the bank's rate", [low <= rate <= high], [high - low])
-    return [whole, *tally.coverage()]

@@ -14,13 +14,24 @@ from audit.metrics.disparity import Disparity
 from audit.metrics.means import Means
 from audit.metrics.outcomes import Outcomes
 from audit.metrics.representation import Representation
+from audit.panels import Intervals
 from audit.records import Finding
-from benchmarks.planted_releases import Arms
-from benchmarks.planted_rows import Row, Tally
-from benchmarks.planted_worlds import COSINE, FAILED, REFUSED, SPREAD, TRUNCATED, Grid, planted_table
+from benchmarks.planted_rows import COVERAGE, TESTS, TOLERANCE, Cover, Row, Tally
+from benchmarks.planted_worlds import COSINE, FAILED, FILTERED, REFUSED, SPREAD, TRUNCATED, Grid, planted_table
 from generators.phantom.truth import BANDS
 
-__all__ = ["COVERAGE", "TESTS", "TOLERANCE", "ArmsCoverage", "GridCoverage", "measured"]
+__all__ = [
+    "GridCoverage",
+    "Key",
+    "Trials",
+    "Truth",
+    "at",
+    "beyond_chance",
+    "counted",
+    "key_of",
+    "measured",
+    "truths_of_levels",
+]
 
 OCCUPATIONS = ("nurse", "chef", "teacher", "builder")
 LABELS: dict[str, tuple[str, dict[str, str | bool]]] = {
@@ -29,10 +40,11 @@ LABELS: dict[str, tuple[str, dict[str, str | bool]]] = {
     "mobility_aid": ("oracle.mobility_aid", {"no": False, "yes": True}),
 }
 """Attribute of the table -> column, and the level that each label stands for."""
-TOLERANCE = 1e-9
-EVEN_NULL = r"95 % of the time [-\d.e]+ to (\d+\.?\d*(?:e-\d+)?)"
-SHUFFLED = r"below (\d+\.?\d*(?:e-\d+)?) in 97\.5 % of shuffles"
-COVERAGE, TESTS = "coverage of 95 % intervals", "type I error and power of tests"
+OF_SHUFFLES = r"below (\d+\.?\d*(?:e-\d+)?) in 97\.5 % of shuffles"
+SHUFFLED = {
+    "gap_share.gap": "disparity.gap of shares beyond what shuffled levels show",
+    "gap_mean.gap": "disparity.gap of means beyond what shuffled levels show",
+}
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
@@ -52,15 +64,15 @@ def measured(context: Context, metrics: Mapping[str, Metric]) -> list[Finding]:
 
 def counted(findings: Iterable[Finding], truths: Mapping[Key, Truth], tally: Tally) -> None:
     """Count which intervals hold the truth. A finding whose truth nobody told is no part of the benchmark."""
-    found: dict[str, list[tuple[bool, float]]] = {}
+    found: dict[str, list[Cover]] = {}
     for finding in findings:
         truth, interval = truths.get(key_of(finding)), finding.interval
         if truth is None or interval is None:
             continue
-        held = interval.low - TOLERANCE <= truth.value <= interval.high + TOLERANCE
-        found.setdefault(truth.name, []).append((held, interval.high - interval.low))
-    for name, cells in found.items():
-        tally.add(name, [held for held, _ in cells], [width for _, width in cells])
+        cell = ", ".join(f"{axis} {level}" for axis, level in sorted(finding.where.items()))
+        found.setdefault(truth.name, []).append(Cover.of(interval, truth.value, cell))
+    for name, covers in found.items():
+        tally.cover(name, covers)
 
 
 def key_of(finding: Finding) -> Key:
@@ -90,13 +102,13 @@ class GridCoverage:
         """All rows."""
         grid = Grid(planted_table(self.preset), OCCUPATIONS, self.wordings, self.draws, self.rho)
         setting = f"{self.preset}, {len(OCCUPATIONS)} x {self.wordings} prompts x {self.draws}, rho {self.rho:g}"
-        covered, beyond = Tally(COVERAGE, setting), Tally(TESTS, setting)
+        covered, beyond = Tally(COVERAGE, setting), Trials(setting)
         truths, rng = dict(truths_of(grid)), np.random.default_rng(seed)
         for _ in range(self.audits):
             findings = measured(grid.audit(rng), METRICS)
             counted(findings, truths, covered)
-            beyond_chance(findings, beyond)
-        return [*covered.coverage(), *beyond.rates(0.025 if self.preset == "even" else None)]
+            beyond_chance(findings, truths, beyond)
+        return [*covered.coverage(), *beyond.rows(0.025)]
 
 
 METRICS: Mapping[str, Metric] = {
@@ -119,12 +131,13 @@ def truths_of(grid: Grid) -> Iterator[tuple[Key, Truth]]:
     yield at("means.mean", **column), Truth(float(np.mean(list(exposures.values()))), "means.mean, all draws")
     for name, value in exposures.items():
         yield at("means.mean", **column, occupation=name), Truth(value, "means.mean, by occupation")
-    yield from _levels("gap_share", "share", feminine, "occupation")
-    yield from _levels("gap_mean", "mean", exposures, "occupation")
+    yield from truths_of_levels("gap_share", "share", feminine, "occupation")
+    yield from truths_of_levels("gap_mean", "mean", exposures, "occupation")
     yield from _alignment()
     gone = float(np.mean([1 - grid.seen(name) for name in grid.occupations]))
     yield at("outcomes.refused"), Truth(REFUSED, "outcomes.refused, decided by the prompt")
-    yield at("outcomes.failed"), Truth((1 - REFUSED) * FAILED, "outcomes.failed")
+    yield at("outcomes.filtered"), Truth(FILTERED, "outcomes.filtered, decided by the prompt")
+    yield at("outcomes.failed"), Truth((1 - REFUSED - FILTERED) * FAILED, "outcomes.failed")
     yield at("outcomes.undetected", column="oracle.perceived_presentation"), Truth(gone, "outcomes.undetected")
 
 
@@ -155,7 +168,7 @@ def _skew(shares: Iterable[float]) -> float:
     return sum(abs(share - 1 / len(values)) for share in values) / 2
 
 
-def _levels(metric: str, kind: str, by_level: Mapping[str, float], axis: str) -> Iterator[tuple[Key, Truth]]:
+def truths_of_levels(metric: str, kind: str, by_level: Mapping[str, float], axis: str) -> Iterator[tuple[Key, Truth]]:
     """Truths of a ``disparity``."""
     values = list(by_level.values())
     yield at(f"{metric}.gap"), Truth(max(values) - min(values), f"disparity.gap of {kind}s, {axis}")
@@ -174,59 +187,42 @@ def _alignment() -> Iterator[tuple[Key, Truth]]:
     yield at("alignment.truncated"), Truth(TRUNCATED, "alignment.truncated, decided by the prompt")
 
 
-# ------------------------------------------------------------------------------------------- counterfactual arms
+def beyond_chance(findings: Sequence[Finding], truths: Mapping[Key, Truth], trials: "Trials") -> None:
+    """Count whether a skew or a gap is larger than what chance makes it in 97.5 % of cases, as its finding says."""
+    for finding in findings:
+        if finding.estimate is None:
+            continue
+        high = _chance(finding)
+        if high is not None:
+            # what a note says is rounded, so what is just as large must be rounded alike
+            value = float(f"{finding.estimate:.3g}") if finding.metric in SHUFFLED else finding.estimate - TOLERANCE
+            name = SHUFFLED.get(finding.metric, "representation.skew beyond what an even generator shows")
+            trials.add(name, abs(truths[key_of(finding)].value) < TOLERANCE, [value > high])
 
 
-@dataclass(frozen=True)
-class ArmsCoverage:
-    """Disparity of counterfactual arms that share seeds: intervals, and how often equal arms are told apart."""
-
-    shares: Mapping[str, float]
-    """By arm."""
-    rho: float
-    shared: float
-    """Part of the noise of a draw that the arms have in common."""
-    audits: int
-    wordings: int = 12
-    draws: int = 8
-
-    def run(self, seed: int) -> list[Row]:
-        """All rows."""
-        means = {arm: 0.5 * share for arm, share in self.shares.items()}
-        world = Arms(self.shares, means, self.wordings, self.draws, self.rho, self.shared)
-        planted = " / ".join(f"{share:g}" for share in self.shares.values())
-        setting = f"arms {planted}, {self.wordings} pairs x {self.draws}, rho {self.rho:g}, noise shared {self.shared:g}"
-        covered, apart = Tally(COVERAGE, setting), Tally(TESTS, setting)
-        metrics: dict[str, Metric] = {
-            "gap_share": Disparity(column="oracle.perceived_presentation", level="feminine", by="arm"),
-            "gap_mean": Disparity(column="clip.cosine", by="arm"),
-        }
-        truths = dict([*_levels("gap_share", "share", self.shares, "arm"), *_levels("gap_mean", "mean", means, "arm")])
-        rng = np.random.default_rng(seed)
-        for _ in range(self.audits):
-            findings = measured(world.audit(rng), metrics)
-            counted(findings, truths, covered)
-            told_apart(findings, apart)
-        equal = len(set(self.shares.values())) == 1
-        return [*covered.coverage(), *apart.rates(0.05 if equal else None)]
+def _chance(finding: Finding) -> float | None:
+    """What chance alone exceeds in 2.5 % of cases; None where the finding does not say."""
+    if finding.metric in SHUFFLED:
+        told = re.search(OF_SHUFFLES, finding.note)
+        return float(told[1]) if told else None
+    if finding.metric != "presentation.skew" or finding.where:
+        return None
+    return next((panel.band[1] for panel in finding.panels if isinstance(panel, Intervals) and panel.band), None)
 
 
-def told_apart(findings: Sequence[Finding], tally: Tally) -> None:
-    """Count whether the interval of a gap leaves out 0, and that of a difference."""
-    for kind in ("share", "mean"):
-        for quantity in ("gap", "difference"):
-            chosen = [f.interval for f in findings if f.metric == f"gap_{kind}.{quantity}" and f.interval]
-            tally.add(f"disparity.{quantity} of {kind}s leaves out 0", [i.low > 0 or i.high < 0 for i in chosen])
+class Trials:
+    """Trials, counted apart: where there is nothing to find their errors, where there is something their power."""
 
+    def __init__(self, setting: str) -> None:
+        self.nulls, self.others = Tally(TESTS, setting), Tally(TESTS, setting)
 
-def beyond_chance(findings: Sequence[Finding], tally: Tally) -> None:
-    """Count whether a skew or a gap is larger than what its note says chance makes it in 97.5 % of cases."""
-    for metric, said, name in (
-        ("presentation.skew", EVEN_NULL, "representation.skew beyond what an even generator shows"),
-        ("gap_share.gap", SHUFFLED, "disparity.gap of shares beyond what shuffled levels show"),
-        ("gap_mean.gap", SHUFFLED, "disparity.gap of means beyond what shuffled levels show"),
-    ):
-        told = [(f.estimate, re.search(said, f.note)) for f in findings if f.metric == metric]
-        beyond = [estimate > float(high[1]) for estimate, high in told if estimate is not None and high]
-        if beyond:
-            tally.add(name, beyond)
+    def add(self, what: str, null: bool, found: Sequence[bool]) -> None:
+        """Add one audit: whether tests found something; ``null`` where there is nothing."""
+        if null:
+            self.nulls.add(f"type I: {what}", found)
+        else:
+            self.others.add(f"power: {what}", found)
+
+    def rows(self, at_most: float) -> list[Row]:
+        """Of the errors no more than ``at_most`` is wanted; of power nothing is promised."""
+        return [*self.nulls.rates(at_most), *self.others.rates()]

@@ -15,15 +15,15 @@ from audit.metrics.fidelity import Fidelity
 from audit.records import Finding, Latent, Probe
 from audit.table import ScoreTable
 from audit.testing import score_table
-from benchmarks.planted_coverage import COVERAGE, TOLERANCE, measured
-from benchmarks.planted_rows import Row, Tally
+from benchmarks.planted_coverage import measured
+from benchmarks.planted_rows import COVERAGE, Cover, Row, Tally
 from benchmarks.planted_worlds import Floats, context, prompts, scores
 
 __all__ = ["DistanceCoverage", "kernel_distance"]
 
 REFERENCE = "reference"
 TRIALS = 400_000
-"""Pairs behind the true diversity, which has no closed form."""
+"""Draws behind the true diversity, which has no closed form."""
 
 
 def kernel_distance(shift: Floats) -> float:
@@ -100,13 +100,13 @@ class DistanceCoverage:
         return context(ScoreTable(table.draws, table.probes, scores(table.draws["image"], {"features.vector": rows})))
 
     def _diversity(self, rng: np.random.Generator) -> float:
-        """Mean of 1 - cosine of two generated images of different prompts."""
-        one, other = rng.standard_normal((2, TRIALS, self.dimensions)) + self.apart
-        norms = np.sqrt((one * one).sum(axis=1) * (other * other).sum(axis=1))
-        return float(1 - ((one * other).sum(axis=1) / norms).mean())
+        """Mean of 1 - cosine of two independent images: 1 less the squared length of the mean direction."""
+        drawn = rng.standard_normal((TRIALS, self.dimensions)) + self.apart
+        middle = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).mean(axis=0)
+        return float(1 - middle @ middle)
 
 
 def _count(tally: Tally, name: str, findings: list[Finding], truth: float) -> None:
     for ends in (finding.interval for finding in findings):
         if ends is not None:
-            tally.add(name, [ends.low - TOLERANCE <= truth <= ends.high + TOLERANCE], [ends.high - ends.low])
+            tally.cover(name, [Cover.of(ends, truth)])

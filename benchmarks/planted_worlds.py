@@ -9,7 +9,7 @@ the noise of a draw: that is what equal seeds are worth.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -28,6 +28,7 @@ __all__ = [
     "COSINE",
     "FAILED",
     "FEMININE",
+    "FILTERED",
     "MASCULINE",
     "REFUSED",
     "SPREAD",
@@ -59,8 +60,8 @@ COSINE, SPREAD = 0.05, 0.05
 """Mean and standard deviation of planted cosines: near 0, so that clamping counts."""
 TRUNCATED = 0.1
 """Share of prompts that are too long; a prompt is or is not."""
-REFUSED, FAILED = 0.05, 0.02
-"""Share of prompts that are refused whatever the seed, and of draws that fail."""
+REFUSED, FILTERED, FAILED = 0.05, 0.04, 0.02
+"""Share of prompts that are refused whatever the seed, and of those whose every image is withheld; of draws that fail."""
 
 
 def planted_table(name: str) -> TruthTable:
@@ -69,11 +70,11 @@ def planted_table(name: str) -> TruthTable:
     return table.model_copy(update={"defects": table.defects.model_copy(update={"copies": None})})
 
 
-def prompts(occupations: Sequence[str], wordings: int, pair: bool = False, arm: str = "") -> list[Probe]:
-    """Probes by occupation, then wording."""
+def prompts(occupations: Sequence[str], wordings: int, pair: bool = False, arm: str = "", first: int = 0) -> list[Probe]:
+    """Probes by occupation, then wording; ``first`` is the number of the first wording."""
     found = []
     for occupation in occupations:
-        for number in range(wordings):
+        for number in range(first, first + wordings):
             axes = [Axis(name="occupation", level=occupation), Axis(name="wording", level=str(number), role="control")]
             axes += [Axis(name="arm", level=arm)] if arm else []
             text = f"{occupation}, wording {number}" + (f", {arm}" if arm else "")
@@ -139,6 +140,8 @@ class Grid:
     wordings: int
     draws: int
     rho: float
+    _shares: dict[str, Floats] = field(default_factory=dict, repr=False)
+    """Attribute -> (prompts, levels)."""
 
     @cached_property
     def _plain(self) -> ScoreTable:
@@ -193,8 +196,10 @@ class Grid:
         return picked(shares_of_prompts(base, self.rho, rng), uniforms).ravel()
 
     def _labels(self, attribute: str, levels: Sequence[str | bool], rng: np.random.Generator) -> Labels:
-        base = np.array([[self.share(attribute, level, name) for level in levels] for name in self.occupations])
-        return np.array(levels, dtype=object)[self._drawn(base[self._occupation], rng)]
+        if attribute not in self._shares:
+            rows = [[self.share(attribute, level, name) for level in levels] for name in self.occupations]
+            self._shares[attribute] = np.array(rows)[self._occupation]
+        return np.array(levels, dtype=object)[self._drawn(self._shares[attribute], rng)]
 
     def _exposures(self, rng: np.random.Generator) -> Floats:
         names = list(self.table.lights)
@@ -209,10 +214,12 @@ class Grid:
         return np.asarray(COSINE + SPREAD * (np.sqrt(self.rho) * effect + np.sqrt(1 - self.rho) * noise), dtype=np.float64)
 
     def _outcomes(self, draws: pa.Table, rng: np.random.Generator) -> pa.Table:
-        """Some prompts are refused whatever the seed, and some draws fail."""
-        refused = np.repeat(rng.random(len(self._occupation)) < REFUSED, self.draws)
-        failed = ~refused & (rng.random(len(refused)) < FAILED)
-        outcome = np.where(refused, "refused", np.where(failed, "failed", "made")).astype(object)
+        """Some prompts are refused whatever the seed, the images of some are withheld, and some draws fail."""
+        fate = np.repeat(rng.random(len(self._occupation)), self.draws)
+        refused, filtered = fate < REFUSED, (fate >= REFUSED) & (fate < REFUSED + FILTERED)
+        failed = ~refused & ~filtered & (rng.random(len(refused)) < FAILED)
+        came = [refused, filtered, failed]
+        outcome = np.select(came, ["refused", "filtered", "failed"], default="made").astype(object)
         made = zip(draws["image"].to_pylist(), outcome == "made", strict=True)
         images = [image if there else None for image, there in made]
         for name, values in (("outcome", outcome), ("image", images)):
