@@ -55,7 +55,7 @@ def experiments(scale: int) -> list[Experiment]:
     Args:
         scale: so many times fewer audits than a full run.
     """
-    many, some, few = (max(4, audits // scale) for audits in (800, 500, 60))
+    many, some, drawn, few = (max(4, audits // scale) for audits in (700, 400, 300, 60))
     grids = [GridCoverage(preset, rho, some) for preset in ("even", "skewed") for rho in (0, 0.05, 0.2)]
     grids += [
         GridCoverage("regressed", 0.05, some),
@@ -71,8 +71,8 @@ def experiments(scale: int) -> list[Experiment]:
     ]
     distances = [DistanceCoverage(apart, rho, some) for apart in (0.0, 0.5) for rho in (0.0, 0.1)]
     known = [one.run for one in (*grids, *arms, *distances, *_verdicts(many, some))]
-    compared = [partial(_compared, name, some // 2) for name in ("skewed", "regressed")]
-    return [*known, partial(_renderer, few), *(partial(_bank, name, some) for name in BANKS), *compared]
+    compared = [partial(_compared, name, drawn) for name in ("skewed", "regressed")]
+    return [*known, partial(_renderer, few), *(partial(_bank, name, drawn) for name in BANKS), *compared]
 
 
 def _verdicts(many: int, some: int) -> list[Comparison | Planned | Limit | Rivals]:

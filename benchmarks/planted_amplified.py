@@ -123,13 +123,14 @@ def _read(bank: Bank, occupation: str, table: TruthTable, age: str, rows: np.nda
 
 def _by_class(bank: Bank, table: TruthTable) -> Iterator[Moved]:
     """Shares of dark tones in the classes of a GAN, pooled by what they state."""
-    level: tuple[str, Level] = ("tone_band", "dark")
-    classes = {tuple(facts.items()): facts for facts in map(stated, bank.probes) if facts}
-    found = [(facts, bank.share(*level, facts), _planted(table, level, facts)) for facts in classes.values()]
+    facts = [stated(probe) for probe in bank.probes]
+    planted = np.array([_planted(table, ("tone_band", "dark"), given) if given else np.nan for given in facts])
+    tones = bank.level("tone_band")
+    read = np.array([tone is not None for tone in tones])
     for attribute, levels in (("presentation", PRESENTATIONS), ("age", AGES), ("occupation", NAMED)):
         for name in levels:
-            pooled = [(true, planted) for facts, true, planted in found if facts[attribute] == name]
-            n = sum(true.n for true, _ in pooled)
-            hits = sum(round(true.value * true.n) for true, _ in pooled)
-            taught = sum(planted * true.n for true, planted in pooled) / n
-            yield Moved(f"by {attribute}: {name}", taught, hits / n, wilson(hits, n), n, f"{len(pooled)} classes")
+            among = np.array([given.get(attribute) == name for given in facts])
+            rows = among[bank.asked] & read
+            n, hits = int(rows.sum()), int((tones[rows] == "dark").sum())
+            taught = float(planted[bank.asked[rows]].mean())
+            yield Moved(f"by {attribute}: {name}", taught, hits / n, wilson(hits, n), n, f"{among.sum()} classes")

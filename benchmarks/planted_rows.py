@@ -189,7 +189,7 @@ def _all_settings(found: Sequence[Row]) -> Row:
     below, above = sum(row.met is False for row in found), sum(MORE in row.note for row in found)
     note = f"lowest {worst.value:.3f} +- {worst.error:.3f}: {worst.setting}"
     note += f"; {below} cover less than {COVERED[0]}" if below else ""
-    note += f"; {above} of them {MORE}" if above else ""
+    note += f"; {above} cover more than {COVERED[1]}" if above else ""
     return replace(_mean_of(found), setting=f"{len(found)} settings", note=note, met=_met(found))
 
 
