@@ -81,7 +81,9 @@ def _verdicts(many: int, some: int) -> list[Comparison | Planned | Limit | Rival
     compared += [Comparison(shift, many, share=0.05, draws=10) for shift in (0.0, 0.05)]
     compared += [Comparison(shift, some, share=0.35, apart=0.2) for shift in (0.0, 0.05)]
     compared += [Comparison(0.05, some, share=0.35, apart=0.2, paired=False)]
-    plans = [Planned(many, prompts, draws, rho) for prompts, draws, rho in ((20, 10, 0.1), (40, 5, 0.05), (12, 20, 0.2))]
+    plans = [
+        Planned(2 * many, prompts, draws, rho) for prompts, draws, rho in ((20, 10, 0.1), (40, 5, 0.05), (12, 20, 0.2))
+    ]
     limits = [Limit(truth, 2 * many) for truth in (0.1, 0.2, 0.3)]
     limits += [Limit(truth, 2 * many, least=True) for truth in (0.1, 0.2)]
     return [*compared, *plans, *limits, *(Rivals(shift, many) for shift in (0.0, 0.05))]
