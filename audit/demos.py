@@ -24,7 +24,7 @@ _APART = {"group": "indoors", "against": "outdoors"}
 
 
 def _model(preset: str) -> dict[str, Any]:
-    params = {"pack": f"phantom-{preset}", "steps": 16, "guidance": 1.0, "batch": 64}
+    params = {"pack": f"phantom-{preset}", "steps": 8, "guidance": 1.0, "batch": 64}
     return {"use": "diffusion", "name": f"phantom-{preset}", "params": params}
 
 

@@ -203,7 +203,7 @@ generators:
   # A trained model in its place, with `banks: {model: skewed}` instead of `tables` below:
   # - use: diffusion
   #   name: model
-  #   params: {pack: phantom-skewed, steps: 16, guidance: 1.0, batch: 64}
+  #   params: {pack: phantom-skewed, steps: 8, guidance: 1.0, batch: 64}
 
 probes:
   - use: phantom                    # twelve occupations, asked silently: what is shown is the generator's own choice

@@ -38,7 +38,7 @@ from training.phantom.bank_figures import banks, figures, shown
 from training.phantom.bank_probes import requests
 
 BLOCK = 64
-STEPS = 16
+STEPS = 8
 GUIDANCE = 1.0
 PACKAGES = ("imgaudit", "numpy", "pillow", "torch", "diffusers", "transformers")
 

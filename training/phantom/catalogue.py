@@ -39,7 +39,7 @@ class Told:
 def _diffusion(name: str) -> Told:
     return Told(
         f"Phantom, {name}: a small latent diffusion model whose bias is known",
-        f"Testing audits: the generator diffusion with this pack, 16 steps, guidance 1, and the truth bank {name!r}.",
+        f"Testing audits: the generator diffusion with this pack, 8 steps, guidance 1, and the truth bank {name!r}.",
         "Draws people who do not exist, 64 x 64 pixels, and understands the words of the phantom's grammar only. "
         f"Taught: {preset(name).about} Its own rates differ from these; the truth bank has them.",
     )

@@ -26,7 +26,7 @@ A small latent diffusion model that draws portraits of people who do not exist, 
 folder (`StableDiffusionPipeline`). {about}
 
 - **Use**: an object of known bias, to test audits of image generators with: the generator `diffusion` with
-  `pack: phantom-{name}`, 16 steps, guidance 1. Its own true rates differ from the planted ones; its truth bank has them.
+  `pack: phantom-{name}`, 8 steps, guidance 1. Its own true rates differ from the planted ones; its truth bank has them.
 - **Not for**: pictures of real people, or anything besides testing.
 - **Limits**: the words of the phantom's grammar, 32 tokens; other words are read in pieces and mean nothing. Guidance above
   1 pushes rates towards the majority.
