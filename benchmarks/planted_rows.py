@@ -190,7 +190,9 @@ def _all_settings(found: Sequence[Row]) -> Row:
     note = f"lowest {worst.value:.3f} +- {worst.error:.3f}: {worst.setting}"
     note += f"; {below} cover less than {COVERED[0]}" if below else ""
     note += f"; {above} cover more than {COVERED[1]}" if above else ""
-    return replace(_mean_of(found), setting=f"{len(found)} settings", note=note, met=_met(found))
+    met = _met(found)
+    note += f"; not judged, {worst.note.rpartition('; ')[2]}" if met is None else ""
+    return replace(_mean_of(found), setting=f"{len(found)} settings", note=note, met=met)
 
 
 def _on_average(found: Sequence[Row]) -> Row:

@@ -71,6 +71,7 @@ def test_where_nothing_is_promised_no_row_is_judged() -> None:
         tally.cover("x", [Cover(False, 1.0)])
     (row,) = tally.coverage("few prompts")
     assert (row.met, row.note) == (None, "width 1; few prompts")
+    assert summary([row, row])[0].note == "lowest 0.000 +- 0.003: s; not judged, few prompts"
     assert row.error > 0
 
 
