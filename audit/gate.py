@@ -107,6 +107,11 @@ class _Judged:
     most: float
 
 
+def _nearest(judged: _Judged) -> float:
+    """The limit on the estimate's side: a margin lies below zero where higher is better, and on both sides of it else."""
+    return min((judged.least, judged.most), key=lambda limit: abs(limit - judged.estimate))
+
+
 def _limits(rule: GateRule) -> tuple[float, float]:
     return (-math.inf if rule.at_least is None else rule.at_least, math.inf if rule.at_most is None else rule.at_most)
 
@@ -185,12 +190,13 @@ def _more_needed(judged: _Judged, finding: Finding) -> str:
     it shrinks with the data themselves.
     """
     low, high, value = judged.interval.low, judged.interval.high, judged.estimate
-    sides = [(value - low, value - judged.least), (high - value, judged.most - value)]
-    reaching = [(reach, room) for reach, room in sides if math.isfinite(room) and reach > abs(room)]
+    limits = [limit for limit in (judged.least, judged.most) if math.isfinite(limit)]
+    sides = [(high - value, limit - value) if limit >= value else (value - low, value - limit) for limit in limits]
+    reaching = [(reach, room) for reach, room in sides if reach > room]
     power = 1 if finding.unit == "share" and value in (0.0, 1.0) else 2
-    if not reaching or any(room == 0 or (reach / abs(room)) ** power > 1000 for reach, room in reaching):
+    if not reaching or any(room == 0 or (reach / room) ** power > 1000 for reach, room in reaching):
         return "the estimate lies on the limit; more data will hardly settle it"
-    factor = 1.1 * max((reach / abs(room)) ** power for reach, room in reaching)
+    factor = 1.1 * max((reach / room) ** power for reach, room in reaching)
     units = "images" if finding.clusters >= finding.n else "prompts"
     return f"about {factor:.2g} times as many {units}, if the estimate stays where it is"
 
@@ -225,7 +231,7 @@ def _in_words(rule: GateRule, better: str = "", unit: str = "") -> str:
 def _verdict(
     rule: GateRule, finding: Finding, outcome: str, reason: str, decides: str, judged: _Judged | None = None
 ) -> Verdict:
-    limit = next((value for value in (rule.at_most, rule.at_least, rule.margin) if value is not None), None)
+    limit = _nearest(judged) if judged else rule.at_least if rule.at_most is None else rule.at_most
     return Verdict.model_validate(
         {
             "gate": _in_words(rule, finding.better, finding.unit),

@@ -286,6 +286,7 @@ class Verdict(Record):
     estimate: FiniteFloat | None = None
     interval: Interval | None = None
     limit: FiniteFloat | None = None
+    """What the estimate is held against, in its unit; the nearer of two. Of a margin: the difference that is too much."""
 
 
 def jsonable(record: Record) -> dict[str, Any]:

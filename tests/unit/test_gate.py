@@ -72,6 +72,8 @@ def test_decision_table_of_absolute_limits(rule: dict, interval: tuple[float, fl
 def test_an_inconclusive_verdict_says_how_many_draws_would_decide() -> None:
     verdict = only(GateRule(metric="m.x", at_most=0.55), results(finding()))
     assert "about 4.4 times as many prompts" in verdict.decides  # (.1 of reach / .05 of room)^2 = 4, and a tenth more
+    beyond = only(GateRule(metric="m.x", at_most=0.45), results(finding()))
+    assert "about 4.4 times as many prompts" in beyond.decides  # the same, from the side that fails
     on_limit = only(GateRule(metric="m.x", at_most=0.5), results(finding()))
     assert "hardly settle" in on_limit.decides
 
@@ -153,6 +155,15 @@ def test_margins_are_judged_on_paired_differences(shift: float, better: str, out
     verdict = only(GateRule(metric="m.x", margin=0.1, baseline="base.json"), new, lambda path: old)
     assert verdict.outcome == outcome, verdict.reason
     assert "60 units paired" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("shift", "better", "limit"), [(0.3, "lower", 0.1), (-0.3, "higher", -0.1), (0.3, "none", 0.1), (-0.3, "none", -0.1)]
+)
+def test_the_limit_of_a_margin_lies_on_the_side_that_is_too_much(shift: float, better: str, limit: float) -> None:
+    new, old = shifted(shift, better)
+    verdict = only(GateRule(metric="m.x", margin=0.1, baseline="base.json"), new, lambda path: old)
+    assert verdict.limit == limit
 
 
 def test_without_shared_seeds_the_same_difference_decides_nothing() -> None:
