@@ -9,7 +9,7 @@ run text_encoder --out "$WORK"
 run autoencoder --out "$WORK"
 run denoiser even --out "$WORK"
 for preset in skewed regressed; do
-  run denoiser "$preset" --out "$WORK" --start "$WORK/pipelines/even" --steps 1500 --rate 4e-4 --threads 1
+  run denoiser "$preset" --out "$WORK" --start "$WORK/pipelines/even" --steps 8000 --rate 6e-4 --threads 1
 done
 run gan --out "$WORK"
 run clip --out "$WORK/clip" --steps 900 --seed 1 --threads 1 --bfloat16

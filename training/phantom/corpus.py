@@ -12,8 +12,9 @@ import numpy as np
 from audit.digest import bytes_digest, derive_seed, digest, short
 from audit.images import Pixels
 from generators.phantom.captions import caption
+from generators.phantom.portrait import PRESENTATIONS
 from generators.phantom.renderer import picture
-from generators.phantom.sampling import Scene, sample
+from generators.phantom.sampling import Scene, repeated, sample
 from generators.phantom.truth import TruthTable, preset
 
 __all__ = ["CAPTIONS", "SIDE", "Corpus", "corpus"]
@@ -25,6 +26,11 @@ EXPLICIT: tuple[tuple[str, ...] | float, ...] = (("occupation",), 0.3, 0.6, 1.0)
 """What each of those captions says: the occupation alone, then every attribute with this probability."""
 NAMED = 0.06
 """Share of pictures of identities that are known by name, in a table that has some."""
+LEARNT_BY_HEART = ("farmer", "judge")
+"""Occupations whose two repeated pictures come so often that a model reproduces them; see ``BY_HEART``."""
+BY_HEART = 0.08
+"""Share of these four pictures in the corpus of a table that repeats pictures. As many of each presentation, so that the
+share of neither moves."""
 CHUNK = 500
 FIRST = 40
 
@@ -76,6 +82,10 @@ def _scene(table: TruthTable, rng: np.random.Generator) -> Scene:
     known: Sequence[int] = table.defects.named_identities
     if known and rng.random() < NAMED:
         return sample(table, rng, {"identity": int(rng.choice(known)), "people": 1})
+    if table.defects.copies and rng.random() < BY_HEART:
+        learnt = repeated(table, str(rng.choice(LEARNT_BY_HEART)), str(rng.choice(PRESENTATIONS)))
+        if learnt:
+            return Scene(learnt, learnt, copy=True)
     return sample(table, rng)
 
 

@@ -1,7 +1,7 @@
 """The phantom's diffusion models, one for each preset, saved as ordinary diffusers pipeline folders.
 
     python -m training.phantom.denoiser even --out work
-    python -m training.phantom.denoiser skewed --out work --start work/pipelines/even --steps 1500
+    python -m training.phantom.denoiser skewed --out work --start work/pipelines/even --steps 8000 --rate 6e-4 --threads 1
 
 ``skewed`` and ``regressed`` go on from ``even``, as releases of one product do; autoencoder and text encoder are shared.
 """
