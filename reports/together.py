@@ -34,16 +34,24 @@ def shared_axes(group: Sequence[Finding]) -> frozenset[str]:
     return frozenset(name for name, level in first.items() if all(f.where.get(name) == level for f in group))
 
 
-def cell_label(finding: Finding, group: Sequence[Finding], shared: frozenset[str]) -> str:
-    """What singles the finding out in its group; the level alone where the group differs in one axis only."""
+def cell_label(finding: Finding, group: Sequence[Finding], shared: frozenset[str], *, cell_first: bool = False) -> str:
+    """What singles the finding out in its group; the level alone where the group differs in one axis only.
+
+    Args:
+        finding: one of the group.
+        group: all that stand together.
+        shared: axes on which they agree.
+        cell_first: name the generator last, where there is little room and the end may be cut.
+    """
     parts = [_where_words(finding, shared)]
     if len({(f.generator, f.baseline) for f in group}) > 1:
-        parts.insert(0, finding.generator + (f" vs {finding.baseline}" if finding.baseline else ""))
+        who = finding.generator + (f" vs {finding.baseline}" if finding.baseline else "")
+        parts = [*parts, who] if cell_first else [who, *parts]
     return ", ".join(clip(clean(part), 120) for part in parts if part) or "all"
 
 
 def _where_words(finding: Finding, leave_out: frozenset[str]) -> str:
-    """``feminine``, ``baker minus pilot``, ``occupation nurse, feminine``."""
+    """``feminine``, ``baker minus pilot``, ``nurse, feminine``, ``age older, occupation nurse, feminine``."""
     where = {name: level for name, level in sorted(finding.where.items()) if name not in leave_out}
     off = finding.where.get(AGAINST)
     if off is not None:
@@ -51,15 +59,17 @@ def _where_words(finding: Finding, leave_out: frozenset[str]) -> str:
         if len(from_axes) == 1:
             where = {name: level for name, level in where.items() if name not in (AGAINST, from_axes[0])}
             where["minus"] = f"{finding.where[from_axes[0]]} minus {off}"
-    alone = len(where) == 1 or off is not None
-    parts = [level if alone or name in NAMED_BY_LEVEL else f"{_plain(name)} {level}" for name, level in where.items()]
+    axes = [name for name in where if name not in NAMED_BY_LEVEL]
+    alone = len(axes) == 1 or off is not None
+    parts = [where[name] if alone else f"{_plain(name)} {where[name]}" for name in axes]
+    parts += [level for name, level in where.items() if name in NAMED_BY_LEVEL]
     return ", ".join(clip(clean(part), 80) for part in parts)
 
 
 def chart_of(group: Sequence[Finding]) -> Intervals | None:
     """The estimates of a group on one axis; of very many, those at both ends. None where they have no common unit."""
     shared = shared_axes(group)
-    known = [(f, _span(f, cell_label(f, group, shared))) for f in group]
+    known = [(f, _span(f, cell_label(f, group, shared, cell_first=True))) for f in group]
     whole = [span for f, span in known if span is not None and not f.where]
     spans = sorted((span for f, span in known if span is not None and f.where), key=lambda span: -span.estimate)
     found = whole + spans
