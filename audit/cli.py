@@ -41,7 +41,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable re
 FOLDER = click.option("--runs", default="runs", show_default=True, metavar="DIR", help="Folder (or URL) that holds runs.")
 DEVICE = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
 FORMATS = click.option(
-    "--report", "formats", multiple=True, default=("html",), show_default=True, help="Report to write; may be repeated."
+    "--report", "formats", multiple=True, default=["html"], show_default=True, help="Report to write; repeatable."
 )
 
 
