@@ -40,9 +40,7 @@ SPEC = click.option("--spec", type=click.Path(path_type=Path), help="Use this sp
 JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable result on stdout.")
 FOLDER = click.option("--runs", default="runs", show_default=True, metavar="DIR", help="Folder (or URL) that holds runs.")
 DEVICE = click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, or auto.")
-FORMATS = click.option(
-    "--report", "formats", multiple=True, default=["html"], show_default=True, help="Report to write; repeatable."
-)
+FORMATS = click.option("--report", "formats", multiple=True, default=["html"], show_default=True, help="Reports to write")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
