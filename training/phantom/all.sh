@@ -10,6 +10,7 @@ run autoencoder --out "$WORK"
 run denoiser even --out "$WORK"
 for preset in skewed regressed; do
   run denoiser "$preset" --out "$WORK" --start "$WORK/pipelines/even" --steps 8000 --rate 6e-4 --threads 1
+  run denoiser "$preset" --out "$WORK" --start "$WORK/pipelines/$preset" --steps 6000 --rate 5e-4 --seed 5 --threads 1
 done
 run gan --out "$WORK"
 run clip --out "$WORK/clip" --steps 900 --seed 1 --threads 1 --bfloat16

@@ -2,10 +2,13 @@
 
     python -m training.phantom.denoiser even --out work
     python -m training.phantom.denoiser skewed --out work --start work/pipelines/even --steps 8000 --rate 6e-4 --threads 1
+    python -m training.phantom.denoiser skewed --out work --start work/pipelines/skewed --steps 6000 --rate 5e-4 --seed 5 --threads 1
 
-``skewed`` and ``regressed`` go on from ``even``, as releases of one product do; autoencoder and text encoder are shared.
+``skewed`` and ``regressed`` go on from ``even``, as releases of one product do; autoencoder and text encoder are shared. The
+last course, on pictures of its own, is for prompts against the tendency: a masculine nurse is one in twenty.
 """
 
+import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -173,7 +176,7 @@ def main(name: str, out: Path, start: Path | None, steps: int, count: int, rate:
     lesson = Lesson.of(name, count, seed, out)
     encoder = CLIPTextModel.from_pretrained(out / "text_encoder").eval().to(DEVICE)
     denoiser = UNet2DConditionModel.from_pretrained(start / "unet", torch_dtype=torch.float32) if start else build()
-    kept = checkpoint(out, plan, count, start)
+    kept, history = checkpoint(out, plan, count, start), before(start) if start else "random weights"
     course = Course(denoiser, plan, kept)
     course.learn(lesson, encoder)
     save(course.denoiser.eval().cpu(), out, out / "pipelines" / name)
@@ -185,11 +188,18 @@ def main(name: str, out: Path, start: Path | None, steps: int, count: int, rate:
         "steps": steps,
         "batch": BATCH,
         "learning_rate": rate,
-        "started_from": start.name if start else "random weights",
+        "started_from": history,
         "threads": threads,
         "losses": course.progress.losses,
     }
     card(out / "pipelines" / name, "card", facts)
+
+
+def before(start: Path) -> str:
+    """How the model was made that another one goes on from."""
+    facts = json.loads((start / "card.json").read_text("utf-8"))
+    learnt = f"{facts['steps']} steps at {facts['learning_rate']} from seed {facts['seed']}"
+    return f"{facts['preset']}, {learnt}, started from {facts['started_from']}"
 
 
 def checkpoint(out: Path, plan: Plan, count: int, start: Path | None) -> Path:
