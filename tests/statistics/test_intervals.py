@@ -62,9 +62,9 @@ def test_a_share_of_single_images_has_wilsons_interval() -> None:
 
 
 @pytest.mark.parametrize(("clusters", "m"), [(12, 5), (20, 50), (3, 40)])
-def test_a_share_of_0_has_the_closed_form_at_a_correlation_of_a_tenth(clusters: int, m: int) -> None:
+def test_a_share_of_0_has_the_closed_form_at_the_assumed_correlation(clusters: int, m: int) -> None:
     squared = stats.t.ppf(0.975, clusters - 1) ** 2
-    effective = clusters * m / (1 + (m - 1) * 0.1)
+    effective = clusters * m / (1 + (m - 1) * 0.15)
     none = cluster_share(np.zeros(clusters), np.full(clusters, float(m)))
     assert none.effective_n == pytest.approx(effective)
     assert none.interval == pytest.approx((0.0, squared / (effective + squared)))
@@ -73,7 +73,7 @@ def test_a_share_of_0_has_the_closed_form_at_a_correlation_of_a_tenth(clusters: 
 
 
 def test_an_assumed_correlation_is_said() -> None:
-    assert "a correlation of 0.1 within clusters is assumed" in cluster_share(np.zeros(3), np.full(3, 2.0)).method
+    assert "a correlation of 0.15 within clusters is assumed" in cluster_share(np.zeros(3), np.full(3, 2.0)).method
     assert "assumed" not in cluster_share(np.zeros(3), np.ones(3)).method
 
 
@@ -100,14 +100,14 @@ def test_another_event_never_lowers_the_limits(n: int, clusters: int, confidence
 def test_the_first_event_makes_no_jump() -> None:
     ends = [cluster_share(_spread_out(events, np.ones(12)), np.full(12, 5.0)).interval for events in (0, 1)]
     assert all(end is not None for end in ends)
-    assert ends[0][1] == pytest.approx(0.102, abs=5e-4)
-    assert ends[1] == pytest.approx((0.002, 0.127), abs=5e-4)
+    assert ends[0][1] == pytest.approx(0.1144, abs=5e-4)
+    assert ends[1] == pytest.approx((0.0018, 0.1389), abs=5e-4)
 
 
 def test_the_design_effect_moves_from_the_assumed_to_the_estimated_one() -> None:
     sizes = np.array([1.0, 2.0, 9.0])
-    assumed = 1 + (sizes @ sizes / sizes.sum() - 1) * 0.1
-    found = [shrunk_design_effect(1.2, sizes, events=events, quantile=1.96) for events in (0.0, 5.0, 10.0, 1e9)]
+    assumed = 1 + (sizes @ sizes / sizes.sum() - 1) * 0.15
+    found = [shrunk_design_effect(1.2, sizes, events=events, quantile=1.96) for events in (0.0, 5.0, 12.0, 1e9)]
     assert found[0] == pytest.approx(assumed)
     assert found[2] == pytest.approx((assumed + 1.2) / 2)
     assert found[3] == pytest.approx(1.2)
@@ -134,7 +134,7 @@ def test_a_share_stays_within_its_range_where_the_t_interval_does_not() -> None:
 
 def test_clusters_that_differ_less_than_chance_count_as_no_more_than_their_images() -> None:
     found = cluster_share(np.full(10, 4.0), np.full(10, 8.0))
-    assert found.effective_n == pytest.approx(80 / ((10 * 1.7 + 40) / 50))
+    assert found.effective_n == pytest.approx(80 / ((10 * 2.05 + 40) / 50))
     assert cluster_share(np.full(10, 4000.0), np.full(10, 8000.0)).effective_n <= 80_000
 
 
@@ -186,7 +186,7 @@ def test_small_shares_are_covered_with_few_clusters(clusters: int, m: int, rho: 
 def test_coverage_of_the_t_interval_in_full(clusters: int, m: int, rho: float, published: float) -> None:
     share, mean, _ = _coverage(clusters, m, rho, 0.5, repeats=10_000)
     assert mean == pytest.approx(published, abs=0.011)
-    assert 0.935 < share < 0.975
+    assert 0.935 < share < 0.985
 
 
 @pytest.mark.slow
@@ -195,6 +195,4 @@ def test_coverage_of_the_t_interval_in_full(clusters: int, m: int, rho: float, p
 @pytest.mark.parametrize("clusters", [10, 20, 60])
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.5])
 def test_coverage_of_a_share_in_full(share: float, clusters: int, m: int, rho: float) -> None:
-    found = _coverage(clusters, m, rho, share, repeats=3000)[0]
-    rare_and_alike = (share, clusters, m, rho) == (0.02, 60, 50, 0.2)
-    assert found > (0.89 if rare_and_alike else 0.925)
+    assert _coverage(clusters, m, rho, share, repeats=3000)[0] > 0.93

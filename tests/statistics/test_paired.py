@@ -173,7 +173,7 @@ def test_an_image_that_one_side_lacks_changes_little(units: int, m: int) -> None
 
 def test_the_assumption_is_said_where_it_is_made() -> None:
     clusters = _units(np.array([1, 2, 0]), 4)
-    assert "a correlation of 0.1 within clusters is assumed" in difference(clusters, clusters, share=True).method
+    assert "a correlation of 0.15 within clusters is assumed" in difference(clusters, clusters, share=True).method
     single = _single(np.array([1, 0, 0]))
     assert "Tango's score interval" in difference(single, single, share=True).method
     assert "recovered" in difference(single, _single(np.ones(3), "b"), share=True).method
