@@ -54,7 +54,7 @@ def cluster_bootstrap(
         return plain
     filled = np.asarray(sizes) > 0
     totals, sizes = np.asarray(totals, dtype=np.float64)[filled], np.asarray(sizes, dtype=np.float64)[filled]
-    draws = rng.multinomial(plain.clusters, np.full(plain.clusters, 1 / plain.clusters), size=RESAMPLES).astype(np.float64)
+    draws = _draws(plain.clusters, rng)
     whole = draws @ sizes
     means = draws @ totals / whole
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
@@ -70,6 +70,12 @@ def cluster_bootstrap(
         if not np.isfinite(high - low):
             return plain
     return Estimate(plain.value, (float(low), float(high)), plain.clusters, None, method)
+
+
+def _draws(units: int, rng: np.random.Generator) -> FloatArray:
+    """(b, units) how often each unit is in each resample of as many."""
+    drawn = rng.integers(units, size=(RESAMPLES, units)) + np.arange(RESAMPLES)[:, None] * units
+    return np.bincount(drawn.ravel(), minlength=RESAMPLES * units).reshape(RESAMPLES, units).astype(np.float64)
 
 
 def _errors(draws: FloatArray, totals: FloatArray, sizes: FloatArray) -> FloatArray:
@@ -163,7 +169,7 @@ def pigeonhole(
     value = float(values.mean())
     if max(shape) < 2:
         return Estimate(value, None, 1, None, "mean; one row and one column, so no interval")
-    by_row, by_column = (rng.multinomial(k, np.full(k, 1 / k), size=RESAMPLES).astype(np.float64) for k in shape)
+    by_row, by_column = (_draws(k, rng) for k in shape)
     whole = ((by_row @ sizes) * by_column).sum(axis=1)
     # Where few pairs occur a resample may hold none.
     means = (((by_row @ totals) * by_column).sum(axis=1))[whole > 0] / whole[whole > 0]
