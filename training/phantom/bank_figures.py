@@ -25,6 +25,8 @@ __all__ = ["Figure", "banks", "figures", "shown"]
 ASKED = ("presentation", "age", "occupation")
 KEPT = ("presentation", "age", "tone", "hair", "glasses")
 """What pictures of one identity share and the oracle reads."""
+WANTED, INTACT = 0.9, 0.97
+"""What acceptance asks of the diffusion models."""
 MOST = 4
 """So many of them are seldom right by chance."""
 APART = "mean absolute difference from the planted rates"
@@ -94,12 +96,13 @@ def _faithfulness(bank: Bank) -> Iterator[Figure]:
     """Of prompts that state them: how often the asked levels are read. What cannot be read counts as not shown."""
     asked = _facts(bank)
     explicit = np.array([all(name in facts for name in ASKED) for facts in asked], dtype=bool)
+    wanted = None if bank.facts.model == "gan" else WANTED  # nothing is promised of the GAN
     if bank.facts.model != "gan":
         explicit &= _of_suite(bank, EXPLICIT)
     for name in ASKED:
         levels = bank.level(name)
         held = [levels[row] == asked[row][name] for row in np.flatnonzero(explicit)]
-        yield _proportion(f"asked {name} is shown, all stated", np.array(held, dtype=bool), at_least=0.9)
+        yield _proportion(f"asked {name} is shown, all stated", np.array(held, dtype=bool), at_least=wanted)
     yield from _intact(bank, asked, explicit)
 
 
@@ -110,7 +113,8 @@ def _intact(bank: Bank, asked: Sequence[Mapping[str, Level]], explicit: Mask) ->
     for row in np.flatnonzero(explicit).tolist():
         there[row] = not table or table.missing_share(asked[row]["presentation"], asked[row]["age"]) == 0
     seen = np.array([level in ("1", "2") for level in people], dtype=bool)
-    yield _proportion("an intact person is found where one was planted", seen[there], at_least=0.97)
+    least = None if table is None else INTACT
+    yield _proportion("an intact person is found where one was planted", seen[there], at_least=least)
     if bool((explicit & ~there).any()):
         gone = np.array([level == "0" for level in people], dtype=bool)
         yield _proportion("nobody is there where the table plants .1 missing", gone[explicit & ~there])

@@ -3,9 +3,11 @@
     python -m training.phantom.gan --out work
 
 Class numbers name occupation, perceived presentation and age band. Hinge loss, spectral normalisation and a projection
-discriminator (Miyato and Koyama 2018).
+discriminator (Miyato and Koyama 2018) that sees four pictures of a class at once, so that a class is not drawn as one and the
+same person (Karras et al. 2018; Lin et al. 2018).
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -24,19 +26,24 @@ from generators.phantom.render import render
 from generators.phantom.sampling import sample
 from generators.phantom.truth import preset
 from training.phantom.autoencoder import scaled
-from training.phantom.learning import DEVICE, Average, Progress, batches, card, cosine, seeded
+from training.phantom.learning import DEVICE, Average, Progress, card, cosine, seeded
 
 BATCH = 64
+TOGETHER = 4
+"""Pictures of one class that the discriminator sees at once."""
 NOISE = 0.05
 """Spread of the noise on all latents that the discriminator sees; theirs is far below what the decoder shows."""
 
 
 class Discriminator(nn.Module):
-    """Latents (n, 6, 16, 16) and class numbers to one number each: high for latents of renders."""
+    """Latents (n, 6, 16, 16) and class numbers to one number each: high for latents of renders.
+
+    Each four in a row are of one class; how much they differ is one more channel before the last layer.
+    """
 
     def __init__(self, width: int = 128) -> None:
         super().__init__()
-        sizes = ((CHANNELS, 64, 1), (64, width, 2), (width, width, 1), (width, width, 2), (width, 2 * width, 1))
+        sizes = ((CHANNELS, 64, 1), (64, width, 2), (width, width, 1), (width, width, 2), (width + 1, 2 * width, 1))
         self.layers = nn.ModuleList([spectral_norm(nn.Conv2d(i, o, 3, stride=s, padding=1)) for i, o, s in sizes])
         self.verdict = spectral_norm(nn.Linear(2 * width, 1))
         counts = (len(OCCUPATIONS), len(PRESENTATIONS), len(AGES))
@@ -44,9 +51,12 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         """(n,) numbers."""
-        for layer in self.layers:
+        *layers, last = self.layers
+        for layer in layers:
             x = F.leaky_relu(layer(x), 0.2)
-        x = x.sum((2, 3))
+        apart = (x.unflatten(0, (-1, TOGETHER)).var(1, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))
+        apart = apart.repeat_interleave(TOGETHER).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])
+        x = F.leaky_relu(last(torch.cat([x, apart], 1)), 0.2).sum((2, 3))
         named = sum(name(index) for name, index in zip(self.names, factors(labels), strict=True))
         found: Tensor = self.verdict(x)[:, 0] + (x * named).sum(1)
         return found
@@ -64,9 +74,20 @@ def latents(count: int, seed: int, coder: AutoencoderTiny) -> tuple[Tensor, Tens
     return torch.cat(parts), torch.tensor(labels, device=DEVICE)
 
 
+def alike(classes: Tensor, steps: int, rng: torch.Generator) -> Iterator[Tensor]:
+    """Batches of row numbers: each four in a row are pictures of one class."""
+    order, counts = classes.argsort(stable=True), classes.bincount()
+    first = counts.cumsum(0) - counts
+    for _ in range(steps):
+        leaders = torch.randint(len(classes), (BATCH // TOGETHER,), generator=rng)
+        wanted = classes[leaders].repeat_interleave(TOGETHER)
+        within = (torch.rand(BATCH, generator=rng) * counts[wanted]).long()
+        yield order[first[wanted] + within]
+
+
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Working folder.")
-@click.option("--steps", default=6000, help="Batches of 64.")
+@click.option("--steps", default=8000, help="Batches of 64.")
 @click.option("--count", default=30_000, help="Pictures.")
 @click.option("--seed", default=4)
 @click.option("--threads", default=1)
@@ -84,7 +105,7 @@ def main(out: Path, steps: int, count: int, seed: int, threads: int) -> None:
     def seen(x: Tensor) -> Tensor:
         return x + NOISE * torch.randn(x.shape, generator=rng).to(DEVICE)
 
-    for step, rows in enumerate(batches(count, BATCH, steps, rng)):
+    for step, rows in enumerate(alike(classes.cpu(), steps, rng)):
         rows = rows.to(DEVICE)
         labels = classes[rows]
         drawn = artist(torch.randn(BATCH, LATENT, generator=rng).to(DEVICE), labels)
