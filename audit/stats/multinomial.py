@@ -31,13 +31,13 @@ def checked_reference(reference: FloatArray) -> FloatArray:
     return np.asarray(shares / shares.sum(), dtype=np.float64)
 
 
-def enumerable(n: int, levels: int) -> bool:
-    """Whether ``outcomes`` of n images and K labels are few enough to list: C(n + K - 1, K - 1) of at most 20,000.
+def enumerable(n: int, levels: int, *, most: int = MOST_OUTCOMES) -> bool:
+    """Whether ``outcomes`` of n images and K labels are few enough to list: C(n + K - 1, K - 1) of at most ``most``.
 
     >>> enumerable(100, 3), enumerable(100, 5)
     (True, False)
     """
-    return comb(n + levels - 1, levels - 1) <= MOST_OUTCOMES
+    return comb(n + levels - 1, levels - 1) <= most
 
 
 @lru_cache(maxsize=32)

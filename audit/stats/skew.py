@@ -71,8 +71,8 @@ def total_variation_interval(lows: FloatArray, highs: FloatArray) -> tuple[float
 def null(index: Index, n: float, reference: FloatArray, rng: np.random.Generator) -> Null:
     """What an index shows for n independent images of a generator whose shares are exactly the reference.
 
-    From every outcome and its probability where there are at most 20,000 (two labels: always, in effect), else from 4,000
-    multinomial samples. It depends on nothing else, so cells of equal n can share it.
+    From every outcome and its probability where there are at most 4,000 (two labels: n below 4,000; three: below 88), else
+    from as many multinomial samples. It depends on nothing else, so cells of equal n can share it.
 
     Args:
         index: one of ``indices``.
@@ -89,7 +89,7 @@ def null(index: Index, n: float, reference: FloatArray, rng: np.random.Generator
     shares, images = checked_reference(reference), int(n)
     if images < 1:
         raise ValueError(f"n must be at least 1; got {n}")
-    if enumerable(images, len(shares)):
+    if enumerable(images, len(shares), most=DRAWS):
         counts = outcomes(images, len(shares))
         weights = probabilities(counts, shares)
         return Null.of(index(counts[weights > 0] / images, shares), weights[weights > 0])
