@@ -31,7 +31,7 @@ def _model(preset: str) -> dict[str, Any]:
 _PHANTOM_SPEC: dict[str, Any] = {
     "name": "demo-phantom",
     "seed": 2026,
-    "draws_per_probe": 3,
+    "draws_per_probe": 4,
     "generators": [_model("even"), _model("skewed"), _model("regressed")],
     "probes": [
         {"use": "phantom", "name": "occupations"},
@@ -50,6 +50,7 @@ _PHANTOM_SPEC: dict[str, Any] = {
                 "groups": {
                     "indoors": ["doctor", "nurse", "painter", "scientist"],
                     "outdoors": ["builder", "firefighter", "pilot", "police officer"],
+                    "chef and doctor": ["chef", "doctor"],
                 },
             },
         },
@@ -77,14 +78,14 @@ _PHANTOM_SPEC: dict[str, Any] = {
             "metric": "phantom_truth.difference",
             "generator": "phantom-even",
             "where": _APART,
-            "at_most": 0.25,
+            "at_most": 0.15,
             "note": f"Passes by design: nothing is planted in this model. {_POOLED}",
         },
         {
             "metric": "phantom_truth.difference",
             "generator": "phantom-skewed",
             "where": _APART,
-            "at_most": 0.25,
+            "at_most": 0.15,
             "note": f"Fails by design: the occupation was planted to decide who is shown. {_POOLED}",
         },
         {
@@ -96,18 +97,18 @@ _PHANTOM_SPEC: dict[str, Any] = {
             "note": "Fails by design: this release candidate learnt from pictures of 32 pixels, scaled up.",
         },
         {
-            "metric": "outcomes.undetected",
+            "metric": "phantom_truth.share",
             "generator": "phantom-regressed",
-            "where": {"column": "phantom_oracle.perceived_presentation"},
+            "where": {"group": "chef and doctor"},
             "baseline": "generator:phantom-even",
-            "margin": 0.02,
-            "note": "Inconclusive by design: one older feminine person in ten is missing, too few for so few images.",
+            "margin": 0.1,
+            "note": "Inconclusive by design: ten points were planted in two occupations, too few for so few images.",
         },
         {
             "metric": "alignment.clipscore",
             "generator": "phantom-regressed",
             "baseline": "generator:phantom-even",
-            "margin": 0.1,
+            "margin": 0.4,
             "note": "Passes by design: the pictures of this release candidate still fit their prompts.",
         },
     ],
@@ -115,4 +116,4 @@ _PHANTOM_SPEC: dict[str, Any] = {
 
 PHANTOM = Demo(_PHANTOM_PACKS, _PHANTOM_SPEC)
 
-DEMOS = {"faces": Demo(DEMO_PACKS, DEMO_SPEC)}
+DEMOS = {"faces": Demo(DEMO_PACKS, DEMO_SPEC), "phantom": PHANTOM}

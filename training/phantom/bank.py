@@ -76,7 +76,9 @@ def main(name: str, draws: int, out: Path, model: Path | None, oracle: Path, dev
         facts = Facts(
             model=name,
             weights={"model": weights_digest(weights_folder(name, model)), "oracle": weights_digest(oracle)},
-            settings={key: text.replace(str(model), "a folder") for key, text in generator.settings().items()},
+            settings={
+                key: text.replace(str(model), "a folder") if model else text for key, text in generator.settings().items()
+            },
             versions={key: value for key, value in versions().items() if key in PACKAGES},
             device=f"{device}: {device_name(device)}",
             threads=threads,

@@ -88,6 +88,14 @@ def weights_in(folder: Path) -> int:
     return total
 
 
+def without_traces(folder: Path) -> None:
+    """Take out of a pipeline's configuration the folder that its parts were loaded from."""
+    for file in sorted(folder.glob("*/config.json")):
+        facts = json.loads(file.read_text("utf-8"))
+        if facts.pop("_name_or_path", None):
+            file.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+
+
 @click.command()
 @click.argument("name", type=click.Choice(NAMES))
 @click.option("--work", type=click.Path(path_type=Path, exists=True), required=True, help="Working folder of the training.")
@@ -98,6 +106,7 @@ def main(name: str, work: Path, bank: Path | None) -> None:
     target = MODELS / name
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("card.json"))
+    without_traces(target)
     facts = json.loads((source / "card.json").read_text("utf-8"))
     (target / "README.md").write_text(card(name, facts, weights_in(target), bank), "utf-8")
     print(entry(target))
