@@ -164,8 +164,9 @@ def shrunk_design_effect(
         max(e, (k d + f e) / (k + f)),  e = max(1, estimated),  d = 1 + (m - 1) r,  m = sum(sizes^2) / n,  f = events / e
 
     It is never below the estimate. Events that come together count as the fewer that they are worth, f: sixty in five
-    clusters say little of how far clusters differ. The weight k is worth 10 events, or quantile^2 (d - 1) / 2 where that is more: the
-    least with which another event in a cluster of its own never lowers the upper limit of Wilson's interval.
+    clusters say little of how far clusters differ. The weight k is worth 10 events, or quantile^2 (d - 1) / 2 where that
+    is more: the least with which another event in a cluster of its own never lowers the upper limit of Wilson's
+    interval.
 
     Args:
         estimated: design effect found in the data; anything (such as 1) where there are no events.

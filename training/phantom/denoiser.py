@@ -2,10 +2,9 @@
 
     python -m training.phantom.denoiser even --out work
     python -m training.phantom.denoiser skewed --out work --start work/pipelines/even --steps 8000 --rate 6e-4 --threads 1
-    python -m training.phantom.denoiser skewed --out work --start work/pipelines/skewed --steps 6000 --rate 5e-4 --seed 5 --threads 1
 
-``skewed`` and ``regressed`` go on from ``even``, as releases of one product do; autoencoder and text encoder are shared. The
-last course, on pictures of its own, is for prompts against the tendency: a masculine nurse is one in twenty.
+``skewed`` and ``regressed`` go on from ``even``, as releases of one product do; autoencoder and text encoder are shared. A
+second course, on pictures of its own, is for prompts against the tendency: a masculine nurse is one in twenty.
 """
 
 import json

@@ -3,8 +3,8 @@
     python -m training.phantom.gan --out work
 
 Class numbers name occupation, perceived presentation and age band. Hinge loss, spectral normalisation and a projection
-discriminator (Miyato and Koyama 2018) that sees four pictures of a class at once, so that a class is not drawn as one and the
-same person (Karras et al. 2018; Lin et al. 2018).
+discriminator (Miyato and Koyama 2018) that sees four pictures of a class at once, so that a class is not drawn as one and
+the same person (Karras et al. 2018; Lin et al. 2018).
 """
 
 from collections.abc import Iterator
