@@ -72,7 +72,7 @@ def directional(reference: Reference, measured: Measured, *, confidence: float =
     give 0). A task without an image is an error: the authors' code takes a ``nanmean``, from which it vanishes.
 
     The interval is linearised by cluster within tasks, with a t quantile on Satterthwaite's degrees of freedom. Where few
-    images differ from the most frequent level of their task, images of a cluster are taken to correlate by .1, as for
+    images differ from the most frequent level of their task, images of a cluster are taken to correlate as assumed by
     ``intervals.cluster_share``. Nominal 95 % covers .945 to .98 for 10 tasks of 2 prompts or more, and .95 to 1 for
     2 or 4 tasks: few prompts in few tasks give intervals wider than they need be.
 
