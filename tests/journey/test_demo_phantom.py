@@ -46,7 +46,9 @@ def test_what_is_measured_is_held_against_what_is_true(run: Path) -> None:
 
 def test_the_skewed_model_is_told_from_the_even_one(run: Path) -> None:
     found = json.loads((run / "findings.json").read_text())
-    apart = {one["generator"]: one["estimate"] for one in found if one["metric"] == "phantom_truth.difference"}
+    judged = {"group": "indoors", "against": "outdoors"}
+    of_groups = [one for one in found if one["metric"] == "phantom_truth.difference" and one["where"] == judged]
+    apart = {one["generator"]: one["estimate"] for one in of_groups}
     assert apart["phantom-skewed"] > apart["phantom-even"] + 0.2
 
 

@@ -18,7 +18,7 @@ from generators.phantom.sampling import sample
 from generators.phantom.truth import preset
 from training.phantom.clip_pairs import SIDE, levels
 
-__all__ = ["skill"]
+__all__ = ["LABELLED", "described", "skill"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -57,7 +57,7 @@ def skill(folder: Path, seed: int) -> dict[str, float]:
         vectors = _pictured(model, pictures)
         for attribute, labels in LABELLED.items():
             right = [labels.index(getattr(portrait, attribute)) for portrait in pictures]
-            directions = np.stack([_described(model, attribute, label, rng) for label in labels])
+            directions = np.stack([described(model, attribute, label, rng) for label in labels])
             found[f"zero_shot_{attribute}"] = float(np.mean((vectors @ directions.T).argmax(axis=1) == right))
     return found
 
@@ -86,7 +86,7 @@ def _pictured(model: ClipModel, shown: Sequence[Portrait]) -> Floats:
     return model.images([render(portrait, SIDE).pixels for portrait in shown])
 
 
-def _described(model: ClipModel, attribute: str, label: Level, rng: np.random.Generator) -> Floats:
+def described(model: ClipModel, attribute: str, label: Level, rng: np.random.Generator) -> Floats:
     """The mean direction of a label's descriptions."""
     portraits = [sample(preset("even"), rng, {"people": 1, attribute: label}).asked for _ in range(WORDINGS)]
     texts = model.texts([caption(portrait, rng, {attribute}) for portrait in portraits])
