@@ -69,7 +69,7 @@ def power_of_difference(
     finding more than it is averaged.
 
     Within .03 of the simulated power (beta-binomial images) for 10 to 60 clusters of 5 to 50 images, correlations of 0
-    to .2 and differences about one half; with 5 clusters it is .04 too high.
+    to .2 and differences about one half; with 5 clusters up to .04 too high.
 
     Args:
         shares: the true ones, each 0 .. 1.
