@@ -44,7 +44,7 @@ bench-parity: $(VENV)/.dev
 bench-planted: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.planted
 
-# Every weight of the phantom from nothing but its drawings, as training/phantom/README.md explains; about two hours on two cores.
+# Every weight of the phantom from nothing but its drawings, as training/phantom/README.md explains; several hours on two cores, no model more than two.
 WORK ?= work
 train: $(VENV)/.dev
 	PYTHON=$(BIN)/python WORK=$(WORK) training/phantom/all.sh

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from audit.component import Context, Measured, Metric
-from audit.metrics.averages import Quantity, family
+from audit.metrics.averages import BY_PROMPT, Quantity, family
 from audit.metrics.sample import Sample, Scores, chosen_axes, protocol
 
 __all__ = ["Alignment"]
@@ -77,4 +77,5 @@ class Alignment(Metric):
             unit="share",
             better="lower",
             note="What was cut off is not in the CLIP-score",
+            correlation=BY_PROMPT,
         )

@@ -12,11 +12,13 @@ from audit.panels import Intervals, Panel, Span
 from audit.records import Finding, Interval
 from audit.stats.intervals import ASSUMED_CORRELATION, Estimate, cluster_mean, cluster_share
 
-__all__ = ["ONE_PROBE", "Quantity", "average", "family", "intervals", "panelled", "sentences"]
+__all__ = ["BY_PROMPT", "ONE_PROBE", "Quantity", "average", "family", "intervals", "panelled", "sentences"]
 
 EVIDENCE = 6
 MOST_ROWS = 24
 ONE_PROBE = "One probe: this speaks of its own draws, not of other prompts or classes."
+BY_PROMPT = 1.0
+"""Correlation assumed, while there are few, of what a prompt may decide alone, whatever the seed: refusals, truncation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from audit.component import Context, Measured, Metric
-from audit.metrics.averages import Quantity, family, panelled
+from audit.metrics.averages import BY_PROMPT, Quantity, family, panelled
 from audit.metrics.sample import Cell, Sample, Scores, chosen_axes, protocol
 from audit.metrics.wording import COUNT, lowered
 from audit.panels import Table
@@ -21,9 +21,6 @@ TITLES = {
     "filtered": "Share of draws that a safety filter withheld",
     "failed": "Share of draws that failed",
 }
-
-BY_PROMPT = 1.0
-"""Correlation assumed of refusals and filters while there are few: a prompt may decide them alone, whatever the seed."""
 
 
 class Outcomes(Metric):
