@@ -319,6 +319,13 @@ class Metric(Component, ABC):
         """Names of generators that it compares with and that are not audited themselves."""
         return ()
 
+    def check_generators(self, settings: Mapping[str, Mapping[str, str]]) -> None:
+        """See that what its parameters say of generators fits their settings, by name; called before any work.
+
+        Raises:
+            SpecError: it does not.
+        """
+
 
 # --------------------------------------------------------------------------------------------------- reports
 

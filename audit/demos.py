@@ -79,14 +79,14 @@ _PHANTOM_SPEC: dict[str, Any] = {
             "generator": "phantom-even",
             "where": _APART,
             "at_most": 0.15,
-            "note": f"Passes by design: nothing is planted in this model. {_POOLED}",
+            "note": f"Passes by design at four draws a prompt: no such difference is planted in this model. {_POOLED}",
         },
         {
             "metric": "phantom_truth.difference",
             "generator": "phantom-skewed",
             "where": _APART,
             "at_most": 0.15,
-            "note": f"Fails by design: the occupation was planted to decide who is shown. {_POOLED}",
+            "note": f"Fails by design at four draws a prompt: 62.5 points were planted. {_POOLED}",
         },
         {
             "metric": "resolution.mean",
@@ -102,14 +102,14 @@ _PHANTOM_SPEC: dict[str, Any] = {
             "where": {"group": "chef and doctor"},
             "baseline": "generator:phantom-even",
             "margin": 0.1,
-            "note": "Inconclusive by design: ten points were planted in two occupations, too few for so few images.",
+            "note": "Inconclusive by design: ten points were planted in two occupations; so few images cannot place them.",
         },
         {
             "metric": "alignment.clipscore",
             "generator": "phantom-regressed",
             "baseline": "generator:phantom-even",
             "margin": 0.4,
-            "note": "Passes by design: the pictures of this release candidate still fit their prompts.",
+            "note": "Passes by design: the score falls, as soft pictures do, but by less than the margin.",
         },
     ],
 }

@@ -73,7 +73,8 @@ def check_metrics(
     metrics: list[tuple[str, Metric]],
     levels: Mapping[str, set[str]],
 ) -> None:
-    """Every column, axis and reference set that a metric names is there."""
+    """Every column, axis and reference set that a metric names is there, and its parameters fit the generators."""
+    settings = {name: generator.settings() for name, generator in generators.items()}
     columns = [f"{name}.{column.name}" for name, scorer in scorers.items() for column in scorer.columns()]
     for name, metric in metrics:
         for column in metric.reads():
@@ -87,6 +88,7 @@ def check_metrics(
                 raise SpecError(
                     f"metrics.{name}: no generator is named {reference!r}; {nearest(reference, list(generators))}"
                 )
+        metric.check_generators(settings)
 
 
 def check_gates(

@@ -232,7 +232,7 @@ gates:
   - metric: phantom_truth.difference
     where: {group: indoors, against: outdoors}
     at_most: 0.25
-    note: Fails, because this skew was planted. The preset `even` passes.
+    note: Fails, because this skew was planted. The preset `even`, named in both places, passes.
 """
 
 STARTERS = {

@@ -1,6 +1,6 @@
 """Metric ``phantom_truth``: what an audit measures of a phantom, held against what is true of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal, Self
@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from audit.component import Context, Measured, Metric
-from audit.digest import digest, short
+from audit.digest import short
 from audit.errors import SpecError
 from audit.metrics.averages import Quantity, panelled, sentences
 from audit.metrics.sample import Sample, protocol
@@ -25,6 +25,12 @@ __all__ = ["PhantomTruth"]
 
 ASKED = ("person", *(name for name in OCCUPATIONS if name != NO_OCCUPATION))
 """Levels of the axis ``occupation`` in the suite ``phantom``."""
+
+
+SETTINGS = ("pack", "model", "pipeline", "scheduler", "steps", "guidance", "negative_prompt", "truncation")
+"""What decides the rates of a model, as generators tell it."""
+PACKED = "weight pack"
+"""So the model of a pipeline is told that comes from a weight pack; another folder may hold the same weights."""
 
 
 class PhantomTruth(Metric):
@@ -74,6 +80,13 @@ class PhantomTruth(Metric):
                     raise SpecError(f"phantom_truth: group {name!r} has {occupation!r}; {nearest(occupation, ASKED)}")
         for generator in (*self.tables, *self.banks):
             self._truth(generator)
+
+    def check_generators(self, settings: Mapping[str, Mapping[str, str]]) -> None:
+        """See that each generator is there, and draws by the table, or as its bank was drawn."""
+        for generator in (*self.tables, *self.banks):
+            if generator not in settings:
+                raise SpecError(f"phantom_truth: no generator is named {generator!r}; {nearest(generator, list(settings))}")
+            unlike(generator, settings[generator], self._truth(generator))
 
     def reads(self) -> tuple[str, ...]:
         """The label column of the attribute."""
@@ -129,10 +142,33 @@ class PhantomTruth(Metric):
         return of_table(truth, self.attribute, level)
 
 
+def unlike(generator: str, drawn: Mapping[str, str], truth: Bank | TruthTable) -> None:
+    """Refuse the truth of another generator, as far as settings tell: a folder of images does not say what drew them.
+
+    Raises:
+        SpecError: the generator draws by another table, or is another model than the bank's, or runs otherwise.
+    """
+    named = "tables" if isinstance(truth, TruthTable) else "banks"
+    where = f"metrics: phantom_truth.{named}.{generator}"
+    if isinstance(truth, TruthTable):
+        if drawn.get("truth", truth.told) != truth.told:
+            raise SpecError(f"{where} names {truth.told}, but the generator draws by {drawn['truth']}; name the same twice")
+        return
+    if "truth" in drawn:
+        raise SpecError(f"{where} names a trained model's bank, but the generator draws by a table; name it under `tables`")
+    of_bank = truth.facts.settings
+    for name in SETTINGS:
+        if name in drawn and drawn[name] != of_bank.get(name, "none") and (name != "model" or PACKED in drawn[name]):
+            raise SpecError(
+                f"{where} names the bank {truth.facts.model!r}, drawn with {name} {of_bank.get(name, 'none')}, but the "
+                f"generator has {name} {drawn[name]}; a bank speaks of one model and its settings only"
+            )
+
+
 def _told(truth: Bank | TruthTable) -> str:
     """Which truth, so that errors against different ones are never compared."""
     if isinstance(truth, TruthTable):
-        return f"truth table {truth.name!r}, {short(digest(truth.model_dump(mode='json')))}"
+        return f"truth table {truth.told}"
     facts = truth.facts
     how = ", ".join(f"{name} {facts.settings[name]}" for name in ("steps", "guidance") if name in facts.settings)
     weights = f"weights {short(facts.weights.get('model', ''))}"

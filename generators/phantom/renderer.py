@@ -90,7 +90,7 @@ class Phantom(Generator):
 
     def settings(self) -> dict[str, str]:
         """Which truth was drawn."""
-        return {"truth": self.table.name, "planted": self.table.about}
+        return {"truth": self.table.told, "planted": self.table.about}
 
     def check(self) -> None:
         """Read the truth."""

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from audit.digest import digest, short
 from audit.errors import InputError
 from generators.phantom.defects import Copies, Defects, Interaction, LightRange, Record
 from generators.phantom.identities import IDENTITIES
@@ -201,6 +202,11 @@ class TruthTable(Record):
         if attribute not in (*LEVELS, "light"):
             raise InputError(f"{where}: attribute {attribute!r} is unknown; {_nearest(attribute, (*LEVELS, 'light'))}")
         return tuple(self.lights) if attribute == "light" else LEVELS[attribute]
+
+    @cached_property
+    def told(self) -> str:
+        """Name and digest, so that two tables of one name are told apart."""
+        return f"{self.name!r}, {short(digest(self.model_dump(mode='json')))}"
 
     @cached_property
     def law(self) -> Law:

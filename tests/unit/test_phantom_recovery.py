@@ -1,5 +1,6 @@
 """The metric ``phantom_truth``: it finds what was planted, and says so where the truth is another."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from generators.phantom.bank import stated
 from generators.phantom.held import Held
 from generators.phantom.known import Known, mixed, of_table
 from generators.phantom.recovery import PhantomTruth
+from generators.phantom.renderer import Phantom as Renderer
 from generators.phantom.sampling import sample
 from generators.phantom.truth import TruthTable, preset, read_truth
 from probes.phantom import Phantom
@@ -304,3 +306,53 @@ def test_what_a_bank_was_never_asked_has_no_truth(monkeypatch: pytest.MonkeyPatc
     finding = found["phantom_truth.share[model]"].finding
     assert (finding.n, finding.estimate) == (0, None)
     assert finding.n_missing == 3 * len(texts)  # classes are not silent at all
+
+
+PIPELINE = {
+    "pipeline": "StableDiffusionPipeline",
+    "model": "weight pack phantom-skewed",
+    "scheduler": "DPMSolverMultistepScheduler",
+    "steps": "8",
+    "guidance": "1.0",
+}
+
+
+def settings_of(generator: Renderer) -> dict[str, dict[str, str]]:
+    return {"model": generator.settings()}
+
+
+def test_the_truth_of_the_generator_itself_is_taken() -> None:
+    PhantomTruth(tables={"model": "skewed"}).check_generators(settings_of(Renderer(preset="skewed")))
+    PhantomTruth(banks={"model": "skewed"}).check_generators({"model": PIPELINE})
+    PhantomTruth(banks={"model": "skewed"}).check_generators({"model": PIPELINE | {"model": "a/folder"}})
+    for truth in ({"tables": {"images": "even"}}, {"banks": {"images": "even"}}):  # of images nobody knows what drew them
+        PhantomTruth.model_validate(truth).check_generators({"images": {"files": "24"}})
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"steps": "4"}, "drawn with steps 8, but the generator has steps 4"),
+        ({"guidance": "3.0"}, "drawn with guidance 1.0, but the generator has guidance 3.0"),
+        ({"scheduler": "EulerDiscreteScheduler"}, "the generator has scheduler EulerDiscreteScheduler"),
+        ({"model": "weight pack phantom-even"}, "the generator has model weight pack phantom-even"),
+        ({"negative_prompt": "feminine"}, "the generator has negative_prompt feminine"),
+    ],
+)
+def test_a_model_that_is_not_as_its_bank_was_drawn_is_refused(changed: dict[str, str], said: str) -> None:
+    with pytest.raises(SpecError, match=said):
+        PhantomTruth(banks={"model": "skewed"}).check_generators({"model": PIPELINE | changed})
+
+
+def test_the_truth_of_another_generator_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"'even'.* but the generator draws by 'skewed'"):
+        PhantomTruth(tables={"model": "even"}).check_generators(settings_of(Renderer(preset="skewed")))
+    shipped = Path(str(files("generators.phantom") / "data" / "even.toml")).read_text("utf-8")
+    own = tmp_path / "own.toml"
+    own.write_text(shipped.replace('about = "', 'about = "Changed. ', 1), "utf-8")
+    with pytest.raises(SpecError, match="name the same twice"):
+        PhantomTruth(tables={"model": "even"}).check_generators(settings_of(Renderer(truth=own)))
+    with pytest.raises(SpecError, match="under `tables`"):
+        PhantomTruth(banks={"model": "skewed"}).check_generators(settings_of(Renderer(preset="skewed")))
+    with pytest.raises(SpecError, match="no generator is named 'modell'"):
+        PhantomTruth(tables={"modell": "even"}).check_generators(settings_of(Renderer(preset="even")))
