@@ -86,7 +86,7 @@ class PhantomTruth(Metric):
         for generator in (*self.tables, *self.banks):
             if generator not in settings:
                 raise SpecError(f"phantom_truth: no generator is named {generator!r}; {nearest(generator, list(settings))}")
-            unlike(generator, settings[generator], self._truth(generator))
+            _refuse_another(generator, settings[generator], self._truth(generator))
 
     def reads(self) -> tuple[str, ...]:
         """The label column of the attribute."""
@@ -142,7 +142,7 @@ class PhantomTruth(Metric):
         return of_table(truth, self.attribute, level)
 
 
-def unlike(generator: str, drawn: Mapping[str, str], truth: Bank | TruthTable) -> None:
+def _refuse_another(generator: str, drawn: Mapping[str, str], truth: Bank | TruthTable) -> None:
     """Refuse the truth of another generator, as far as settings tell: a folder of images does not say what drew them.
 
     Raises:

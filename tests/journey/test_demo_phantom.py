@@ -9,9 +9,6 @@ from pathlib import Path
 import pytest
 from browser import DESK, PHONE, Visit
 
-from audit.demos import DEMOS
-
-pytestmark = pytest.mark.skipif("phantom" not in DEMOS, reason="its models are not in this checkout")
 MODELS = {"phantom-even", "phantom-skewed", "phantom-regressed"}
 
 

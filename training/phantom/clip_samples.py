@@ -20,6 +20,7 @@ from audit.scorers.clip import Clip
 from audit.scorers.clip_model import ClipModel, load_clip
 from audit.stats.intervals import wilson
 from generators.diffusion import Diffusion
+from generators.phantom.bank import column
 from generators.phantom.captions import SAID, caption
 from generators.phantom.oracle import SHIPPED, Oracle
 from generators.phantom.sampling import sample
@@ -29,7 +30,6 @@ from training.phantom.clip_skill import LABELLED, described
 
 SETS = 8
 """Of 64 prompts, among which each picture's own is to be found."""
-READ = {"presentation": "perceived_presentation", "age": "perceived_age_band", "occupation": "occupation"}
 
 
 @click.command()
@@ -64,7 +64,7 @@ def _measured(name: str, clip: ClipModel, oracle: Oracle, rng: np.random.Generat
         readings = oracle(pictures)
         for attribute, labels in LABELLED.items():
             nearest = (vectors @ directions[attribute].T).argmax(axis=1)
-            read = [reading.first.level(READ[attribute]) for reading in readings]
+            read = [reading.first.level(column(attribute)) for reading in readings]
             found[f"zero-shot {attribute}"] += [
                 labels[place] == level_of(attribute, level) for place, level in zip(nearest, read, strict=True) if level
             ]
