@@ -13,9 +13,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from audit.human_labels import HumanLabels
 from audit.images import Pixels
+from audit.plugin import API_VERSION, Component
 from audit.records import (
     Abstained,
     ClassLabel,
@@ -31,6 +33,7 @@ from audit.records import (
     TextPrompt,
     Verdict,
 )
+from audit.reference import Reference
 from audit.table import ScoreTable
 
 __all__ = [
@@ -56,37 +59,6 @@ __all__ = [
     "Value",
     "View",
 ]
-
-API_VERSION = 1
-"""Version of this interface. A plugin for another version sets ``api`` and is refused with a clear error."""
-
-
-class Component(BaseModel):
-    """Base of every plugin: parameters as fields, facts as class variables."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
-
-    api: ClassVar[int] = API_VERSION
-    version: ClassVar[int] = 1
-    """Raise it when the same parameters give other numbers."""
-    source: ClassVar[str] = ""
-    """Publication or standard behind it."""
-
-    def packs(self) -> tuple[str, ...]:
-        """Weight packs that it loads, by catalogue name."""
-        return ()
-
-    def fingerprint(self) -> str:
-        """Digest of outside files that the parameters point to; empty where there are none."""
-        return ""
-
-    def numerics(self, device: str) -> dict[str, str]:  # noqa: ARG002  # a default that needs no device
-        """What decides its numbers besides parameters: backend, dtype, library versions."""
-        return {}
-
-    def check(self) -> None:
-        """Look at the parameters and the files they name before any work; raise an ``AuditError`` with the remedy."""
-
 
 # ------------------------------------------------------------------------------------------------ generators
 
@@ -295,6 +267,10 @@ class Context:
     """``scorer.column`` -> what it holds."""
     protocols: Mapping[str, str]
     """Scorer name -> protocol id of its columns."""
+    references: Mapping[str, Reference] = field(default_factory=dict)
+    """Distributions that shares are laid beside, by their name in the spec."""
+    labels: Mapping[str, HumanLabels] = field(default_factory=dict)
+    """``scorer.column`` -> what people saw in some of the draws."""
 
 
 class Metric(Component, ABC):

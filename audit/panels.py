@@ -56,6 +56,8 @@ class Span(BaseModel):
     n: int
     truth: FiniteFloat | None = None
     """The true value, where it is known (of a phantom, whose bias was planted)."""
+    marks: tuple[FiniteFloat | None, ...] = ()
+    """What each reference of the chart says of this row; None where it says nothing."""
 
     @property
     def contains_truth(self) -> bool:
@@ -73,6 +75,8 @@ class Intervals(_Panel):
     """A vertical line to compare with."""
     band: tuple[FiniteFloat, FiniteFloat] | None = None
     """The range that an even generator of the same n would show."""
+    marks: tuple[str, ...] = ()
+    """Names of the references that the rows are laid beside."""
 
     @property
     def known(self) -> tuple[Span, ...]:

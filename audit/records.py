@@ -14,6 +14,7 @@ from audit.panels import Panel
 __all__ = [
     "Abstained",
     "Axis",
+    "Check",
     "ClassLabel",
     "Condition",
     "Cost",
@@ -254,6 +255,12 @@ class Finding(Record):
     """Expectation of the estimate under an even generator of the same n (dispersion indices), or under no difference."""
     bounds: Interval | None = None
     """Worst case over the missing data: all missing to one side, all to the other."""
+    correction: Literal["", "labels", "confusion matrix", "uncorrected"] = ""
+    """What a classifier's labels were corrected by; empty where no classifier's label is behind the number."""
+    p_value: FiniteFloat | None = Field(default=None, ge=0, le=1)
+    """Of the hypothesis that there is nothing to find, which ``method`` or ``note`` names."""
+    p_adjusted: FiniteFloat | None = Field(default=None, ge=0, le=1)
+    """The same, adjusted for all tests of this quantity that were made together; the note names the adjustment."""
     packs: dict[str, str] = {}
     """Weight pack behind the number -> digest of its files."""
     unpinned: tuple[str, ...] = ()
@@ -310,6 +317,19 @@ class Cost(Record):
     """Peak memory of this process on its device so far: CUDA memory, or resident memory on a CPU."""
 
 
+class Check(Record):
+    """One instrument held against an answer that is known."""
+
+    instrument: str
+    """Estimator or classifier: ``cluster_share``, ``scorer clip``."""
+    what: str
+    """What was asked of it, in words."""
+    expected: str
+    found: str
+    passed: bool
+    seconds: FiniteFloat
+
+
 class RunManifest(Record):
     """What a run was made with: enough to say why another run differs."""
 
@@ -336,6 +356,8 @@ class RunManifest(Record):
     counts: dict[str, int] = {}
     """Outcome -> draws."""
     costs: tuple[Cost, ...] = ()
+    checks: tuple[Check, ...] = ()
+    """Known-answer checks of the instruments in use, made when the run was measured."""
     notes: tuple[str, ...] = ()
     """What a reader must know of how it went, such as batches that had to be halved."""
     started: str
