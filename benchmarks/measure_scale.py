@@ -117,9 +117,8 @@ def main(arguments: list[str] | None = None) -> int:
     findings = list(Representation(column=path, by=("occupation",)).measure("representation", context))
     seconds, most = time.perf_counter() - built, peak_bytes()
     print(f"built in {built - started:.1f} s, peak {before / 10**6:.0f} MB")
-    print(
-        f"{given.images} images, {given.cells} cells: {len(findings)} findings in {seconds:.1f} s, peak {most / 10**6:.0f} MB"
-    )
+    told = f"{given.images} images, {given.cells} cells"
+    print(f"{told}: {len(findings)} findings in {seconds:.1f} s, peak {most / 10**6:.0f} MB")
     if given.images < IMAGES or given.cells < CELLS:
         return 0
     kept = seconds < SECONDS and most < BYTES
