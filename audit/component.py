@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,7 @@ __all__ = [
     "Measured",
     "Metric",
     "OnDisk",
+    "Parts",
     "ProbeSuite",
     "Product",
     "Report",
@@ -247,11 +248,35 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts(Sequence[Contribution]):
+    """Contributions of many clusters, as columns; ``pair`` is the cluster's name."""
+
+    names: npt.NDArray[np.object_]
+    """(g,) names of the clusters."""
+    total: npt.NDArray[np.float64]
+    n: npt.NDArray[np.float64]
+    squares: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, at: int) -> Contribution: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Parts": ...
+    def __getitem__(self, at: int | slice) -> "Contribution | Parts":
+        if isinstance(at, slice):
+            return Parts(self.names[at], self.total[at], self.n[at], self.squares[at])
+        name = str(self.names[at])
+        return Contribution(name, name, float(self.total[at]), float(self.n[at]), float(self.squares[at]))
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """A finding and its contributions by cluster (none where it has no such form)."""
 
     finding: Finding
-    contributions: tuple[Contribution, ...] = ()
+    contributions: Sequence[Contribution] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +294,8 @@ class Context:
     """Scorer name -> protocol id of its columns."""
     references: Mapping[str, Reference] = field(default_factory=dict)
     """Distributions that shares are laid beside, by their name in the spec."""
+    reference_ids: Mapping[str, str] = field(default_factory=dict)
+    """The same names -> what decides their figures (parameters, files), for the protocol of a finding that uses them."""
     labels: Mapping[str, HumanLabels] = field(default_factory=dict)
     """``scorer.column`` -> what people saw in some of the draws."""
 

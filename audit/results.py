@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError
 
-from audit.component import Contribution, Measured
+from audit.component import Contribution, Measured, Parts
 from audit.errors import InputError, StoreError
 from audit.records import Finding, RunManifest, Verdict
 from audit.store import RunStore
@@ -56,15 +56,26 @@ class Results:
 
 def write_results(store: RunStore, measured: Sequence[Measured]) -> None:
     """Write ``findings.json`` and ``contributions.parquet``."""
-    rows = [
-        {"finding": one.finding.key, **{name: getattr(part, name) for name in CONTRIBUTION_SCHEMA.names[1:]}}
-        for one in measured
-        for part in one.contributions
-    ]
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=CONTRIBUTION_SCHEMA), buffer, compression="zstd")
+    pq.write_table(_contributions(measured), buffer, compression="zstd")
     store.write("contributions.parquet", buffer.getvalue())
     store.write_json("findings.json", [one.finding.model_dump(mode="json") for one in measured])
+
+
+def _contributions(measured: Sequence[Measured]) -> pa.Table:
+    """All contributions as one table; those that come as columns stay columns."""
+    tables = [_of_finding(one.finding.key, one.contributions) for one in measured if one.contributions]
+    return pa.concat_tables([CONTRIBUTION_SCHEMA.empty_table(), *tables])
+
+
+def _of_finding(key: str, parts: Sequence[Contribution]) -> pa.Table:
+    names = [pa.repeat(key, len(parts))]
+    if isinstance(parts, Parts):
+        clusters = pa.array(parts.names, pa.string())
+        columns = [*names, clusters, clusters, *(pa.array(column) for column in (parts.total, parts.n, parts.squares))]
+    else:
+        columns = [*names, *(pa.array([getattr(p, name) for p in parts]) for name in CONTRIBUTION_SCHEMA.names[1:])]
+    return pa.table(columns, schema=CONTRIBUTION_SCHEMA)
 
 
 def read_results(store: RunStore) -> Results:

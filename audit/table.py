@@ -81,9 +81,7 @@ class ScoreTable:
     def column(self, name: str) -> npt.NDArray[np.generic]:
         """A column of the draws table as an array; strings come as objects, nulls as empty strings."""
         data = self.draws.column(name)
-        if pa.types.is_string(data.type):
-            return np.array(pc.fill_null(data, "").to_pylist(), dtype=object)
-        return np.asarray(data.to_numpy(zero_copy_only=False))
+        return _strings(data) if pa.types.is_string(data.type) else np.asarray(data.to_numpy(zero_copy_only=False))
 
     @cached_property
     def outcome(self) -> Strings:
@@ -96,9 +94,15 @@ class ScoreTable:
         return np.asarray(self.column("image"), dtype=object)
 
     @cached_property
+    def asked(self) -> tuple[npt.NDArray[np.int64], Strings]:
+        """(n,) position of each draw's probe in the second array: the ids of the probes that were drawn."""
+        return _coded(self.draws.column("probe"))
+
+    @cached_property
     def probe_ids(self) -> Strings:
         """(n,) probe ids."""
-        return np.asarray(self.column("probe"), dtype=object)
+        code, names = self.asked
+        return np.asarray(names[code], dtype=object)
 
     @cached_property
     def clusters(self) -> Strings:
@@ -118,7 +122,7 @@ class ScoreTable:
     def axes(self) -> dict[str, tuple[str, ...]]:
         """Axis name -> its levels among these rows, sorted."""
         found: dict[str, set[str]] = {}
-        for probe_id in set(self.probe_ids):
+        for probe_id in self.asked[1]:
             for name, level in self.probes[probe_id].levels.items():
                 found.setdefault(name, set()).add(level)
         return {name: tuple(sorted(levels)) for name, levels in sorted(found.items())}
@@ -126,12 +130,14 @@ class ScoreTable:
     @cached_property
     def contrast_axes(self) -> tuple[str, ...]:
         """Axes whose levels are to be compared (role ``contrast``)."""
-        names = {a.name for p in set(self.probe_ids) for a in self.probes[p].axes if a.role == "contrast"}
+        names = {a.name for p in self.asked[1] for a in self.probes[p].axes if a.role == "contrast"}
         return tuple(sorted(names))
 
     def axis(self, name: str) -> Strings:
         """(n,) level of each draw on an axis; empty where its probe lacks the axis."""
-        return self._per_row(lambda _, probe: probe.levels.get(name, ""))
+        code, names = self.asked
+        levels = np.array([self.probes[probe].levels.get(name, "") for probe in names], dtype=object)
+        return np.asarray(levels[code], dtype=object)
 
     def _per_row(self, function: Callable[[int, Probe], str]) -> Strings:
         rows = [function(row, self.probes[probe_id]) for row, probe_id in enumerate(self.probe_ids)]
@@ -145,7 +151,7 @@ class ScoreTable:
         """The rows of one generator and of the given axis levels."""
         mask = np.ones(len(self), dtype=bool)
         if generator is not None:
-            mask &= self.column("generator") == generator
+            mask &= np.asarray(pc.equal(self.draws.column("generator"), generator))
         for name, level in (levels or {}).items():
             mask &= self.axis(name) == level
         return self.where(mask)
@@ -177,18 +183,54 @@ class ScoreTable:
     def _rows_of(self, scorer: str, *, regional: bool) -> npt.NDArray[np.int64]:
         """(n,) row of the score table for each draw, -1 where there is none; whole-image rows stand in for no region."""
         scores = self.scores[scorer]
-        subjects = scores.column("subject").to_pylist()
-        regions = scores.column("region").to_pylist()
-        found = {s: row for row, (s, r) in enumerate(zip(subjects, regions, strict=True)) if r == -1}
+        region = np.asarray(scores.column("region").to_numpy(zero_copy_only=False))
+        subject = scores.column("subject").combine_chunks()
+        rows = self._matched(subject, np.flatnonzero(region == -1))
         if regional:
-            found |= {s: row for row, (s, r) in enumerate(zip(subjects, regions, strict=True)) if r == 0}
-        generator, index = self.column("generator"), self.column("index")
-        rows = np.full(len(self), -1, dtype=np.int64)
-        for i, image in enumerate(self.images):
-            if image:
-                by_draw = draw_key(str(generator[i]), str(self.probe_ids[i]), int(index[i]), str(image))
-                rows[i] = found.get(image, found.get(by_draw, -1))
+            largest = self._matched(subject, np.flatnonzero(region == 0))
+            rows = np.where(largest >= 0, largest, rows)
         return rows
+
+    def _matched(self, subject: pa.Array, among: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """(n,) row, of those among the scores, whose subject is each draw's image or the draw itself; -1 where none is."""
+        if not len(among):
+            return np.full(len(self), -1, dtype=np.int64)
+        # The last of equal subjects counts, and a look-up finds the first.
+        among = among[::-1]
+        subjects = subject.take(pa.array(among))
+        found = _looked_up(self.draws.column("image"), subjects)
+        left = pa.array((found < 0) & (self.outcome == "made"))
+        if pc.any(pc.match_substring(subjects, "/")).as_py():
+            found[np.asarray(left)] = _looked_up(self._draw_keys(left), subjects)
+        return np.where(found >= 0, among[found], -1)
+
+    def _draw_keys(self, mask: pa.Array) -> pa.ChunkedArray:
+        """``draw_key`` of the rows of a mask."""
+        rows = self.draws.filter(mask)
+        parts = [rows.column("generator"), rows.column("probe"), pc.cast(rows.column("index"), pa.string())]
+        return pc.binary_join_element_wise(*parts, rows.column("image"), "/")
+
+
+def _looked_up(wanted: pa.ChunkedArray, subjects: pa.Array) -> npt.NDArray[np.int64]:
+    """(n,) place of each wanted string among the subjects, -1 where it is not one of them, or null."""
+    place = pc.fill_null(pc.index_in(wanted, value_set=subjects, skip_nulls=True), -1)
+    return np.array(
+        place.to_numpy(zero_copy_only=False) if isinstance(place, pa.Array) else place.to_numpy(), dtype=np.int64
+    )
+
+
+def _coded(data: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], Strings]:
+    """Codes (n,) and the distinct strings that they stand for; nulls as empty strings."""
+    coded = pc.fill_null(data, "").combine_chunks().dictionary_encode()
+    coded = coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded
+    names = np.array(coded.dictionary.to_pylist(), dtype=object)
+    return np.asarray(coded.indices.to_numpy(zero_copy_only=False), dtype=np.int64), names
+
+
+def _strings(data: pa.ChunkedArray) -> Strings:
+    """(n,) strings; equal ones are one object, so that a million rows of few labels are cheap."""
+    code, names = _coded(data)
+    return np.asarray(names[code], dtype=object) if len(names) else np.zeros(0, dtype=object)
 
 
 def _values(taken: pa.Table | None, name: str, *, made: Mask, found: Mask, outcome: Strings) -> Values:
@@ -198,7 +240,7 @@ def _values(taken: pa.Table | None, name: str, *, made: Mask, found: Mask, outco
         return Values(np.zeros(n), np.zeros(n, dtype=bool), reason, np.full(n, np.nan))
     data = taken.column(name)
     present = found & np.asarray(pc.is_valid(data).to_numpy(zero_copy_only=False), dtype=bool)
-    why = np.array(pc.fill_null(taken.column(f"{name}:why"), "").to_pylist(), dtype=object)
+    why = _strings(taken.column(f"{name}:why").cast(pa.string()))
     reason = np.where(present, "", np.where(found & (why != ""), why, reason)).astype(object)
     confidence = taken.column(f"{name}:confidence").to_numpy(zero_copy_only=False).astype(np.float64)
     return Values(_array(data), present, reason, np.where(present, confidence, np.nan))
@@ -214,7 +256,7 @@ def _array(data: pa.ChunkedArray) -> npt.NDArray[np.float64] | npt.NDArray[np.fl
         out[valid] = flat.drop_null().flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
         return out
     if pa.types.is_string(data.type):
-        return np.array(pc.fill_null(data, "").to_pylist(), dtype=object)
+        return _strings(data)
     if pa.types.is_null(data.type):  # every subject abstained, so not even the kind of value is known
         return np.zeros(len(data), dtype=np.float64)
     return np.asarray(pc.fill_null(data, 0.0).to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from audit.component import Contribution, Measured
-from audit.metrics.sample import Cell, Mask, Sample, Scores, contributions, why_missing
+from audit.component import Measured, Parts
+from audit.metrics.sample import Cell, Ints, Sample, Scores, contributions, why_missing
 from audit.panels import Intervals, Panel, Span
 from audit.records import Finding, Interval
 from audit.stats.intervals import ASSUMED_CORRELATION, Estimate, cluster_mean, cluster_share
@@ -50,23 +50,20 @@ class Quantity:
         return dict(cell.where) | {key: value for key, value in own.items() if value}
 
 
-def _estimate(parts: Sequence[Contribution], quantity: Quantity) -> Estimate | None:
-    if not parts:
-        return None
-    totals, sizes = np.array([part.total for part in parts]), np.array([part.n for part in parts])
+def _estimate(parts: Parts, quantity: Quantity) -> Estimate:
     if quantity.unit == "share":
-        return cluster_share(totals, sizes, confidence=quantity.confidence, correlation=quantity.correlation)
-    return cluster_mean(totals, sizes, confidence=quantity.confidence)
+        return cluster_share(parts.total, parts.n, confidence=quantity.confidence, correlation=quantity.correlation)
+    return cluster_mean(parts.total, parts.n, confidence=quantity.confidence)
 
 
 def average(quantity: Quantity, sample: Sample, scores: Scores, cell: Cell) -> Measured:
     """The finding of one cell, with its contributions."""
-    present = cell.mask & scores.present
-    n, missing = int(present.sum()), cell.mask & ~scores.present
+    present, missing = cell.among(scores.present), cell.among(~scores.present)
+    n = len(present)
     units, share = sample.units(present), quantity.unit == "share"
     enough = n >= max(quantity.min_n, 1)
-    parts = contributions(scores.value[present], units) if enough else ()
-    found = _estimate(parts, quantity)
+    parts = contributions(scores.value[present], units) if enough else None
+    found = _estimate(parts, quantity) if parts else None
     too_few = "" if enough else f"No estimate: {n} draws with a value, at least {max(quantity.min_n, 1)} needed."
     why = why_missing(scores.reason[missing])
     finding = Finding(
@@ -81,15 +78,15 @@ def average(quantity: Quantity, sample: Sample, scores: Scores, cell: Cell) -> M
         unit=quantity.unit,
         better=quantity.better,
         n=n,
-        n_missing=int(missing.sum()),
+        n_missing=len(missing),
         clusters=found.clusters if found else 0,
         method=found.method if found else "none",
         source=quantity.source,
         note=sentences(too_few, ONE_PROBE if found and units.one_probe else "", quantity.note, why),
-        bounds=_bounds(float(scores.value[present].sum()), n, int(missing.sum())) if share else None,
+        bounds=_bounds(float(scores.value[present].sum()), n, len(missing)) if share else None,
         evidence=_evidence(sample, scores, present, share=share),
     )
-    return Measured(finding, parts)
+    return Measured(finding, parts or ())
 
 
 def family(quantity: Quantity, sample: Sample, scores: Scores, cells: Sequence[Cell]) -> list[Measured]:
@@ -148,9 +145,9 @@ def _bounds(successes: float, n: int, missing: int) -> Interval | None:
     return Interval(low=successes / (n + missing), high=(successes + missing) / (n + missing))
 
 
-def _evidence(sample: Sample, scores: Scores, present: Mask, *, share: bool) -> tuple[str, ...]:
+def _evidence(sample: Sample, scores: Scores, present: Ints, *, share: bool) -> tuple[str, ...]:
     """Images behind the number: those that count towards a share; the lowest and the highest of a mean."""
-    rows = np.flatnonzero(present & (sample.images != ""))
+    rows = present[sample.images[present] != ""]
     if share:
         chosen = rows[scores.value[rows] > 0][:EVIDENCE]
     else:

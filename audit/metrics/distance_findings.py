@@ -1,6 +1,6 @@
 """Findings of distances between sets of images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +104,7 @@ def diversity(subject: Subject, own: ImageSet) -> Measured:
         why = f"No estimate: {len(own)} images, at least {LEAST_FOR_KERNEL} needed"
         return Measured(finding.model_copy(update={"note": sentences(why, own.why_missing)}))
     compared = cosine_diversity(own.features)
-    parts = contributions(compared.pseudo_values(), Units(own.cluster, own.one_probe))
+    parts = contributions(compared.pseudo_values(), Units.named(own.cluster, one_probe=own.one_probe))
     known = _known(compared, parts, subject.confidence, floor_at_zero=True)
     return Measured(finding.model_copy(update=known | {"note": sentences(finding.note, own.why_missing)}), parts)
 
@@ -173,7 +173,7 @@ def _note(kind: Kind, pairing: Pairing, reference: ImageSet | None) -> str:
 
 
 def _known(
-    compared: Compared, parts: tuple[Contribution, ...], confidence: float, *, floor_at_zero: bool
+    compared: Compared, parts: Sequence[Contribution], confidence: float, *, floor_at_zero: bool
 ) -> dict[str, object]:
     """What an estimate adds to a finding."""
     totals, sizes = np.array([part.total for part in parts]), np.array([part.n for part in parts])

@@ -1,5 +1,6 @@
 """Sets of feature vectors that a distance compares: which images go in, and at which n."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -140,7 +141,7 @@ def halves(first: ImageSet, second: ImageSet) -> Pairing:
     return Pairing(first.of_seeds(ranked[0::2]), second.of_seeds(ranked[1::2]), split=True)
 
 
-def joint_contributions(compared: Compared, pairing: Pairing) -> tuple[Contribution, ...]:
+def joint_contributions(compared: Compared, pairing: Pairing) -> Sequence[Contribution]:
     """Pseudo-values of both sets by cluster; a cluster that is in both sets is one.
 
     Single images of a reference set go by their digest, so that they cancel when two runs used the same set.
@@ -150,7 +151,7 @@ def joint_contributions(compared: Compared, pairing: Pairing) -> tuple[Contribut
     if one.name != other.name and not set(one.cluster) & set(cluster):
         single = len(set(cluster)) == len(other)
         cluster = np.array([f"{other.name}/{name}" for name in (other.images if single else cluster)], dtype=object)
-    units = Units(np.concatenate([one.cluster, cluster]), one_probe=False)
+    units = Units.named(np.concatenate([one.cluster, cluster]), one_probe=False)
     return contributions(compared.pseudo_values(), units)
 
 

@@ -8,15 +8,16 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from audit.component import Context, Contribution
+from audit.component import Context, Parts
 from audit.errors import SpecError
 from audit.records import Condition, Probe
 from audit.table import ScoreTable, Strings
 
-__all__ = ["Cell", "Mask", "Sample", "Scores", "Units", "chosen_axes", "contributions", "protocol", "why_missing"]
+__all__ = ["Cell", "Ints", "Mask", "Sample", "Scores", "Units", "chosen_axes", "contributions", "protocol", "why_missing"]
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 RESERVED = frozenset({"label", "column", "against"})
 """Keys of ``Finding.where`` that metrics use themselves; an axis of that name gets a prefix."""
@@ -39,24 +40,56 @@ class Cell:
 
     where: Mapping[str, str]
     """As in ``Finding.where``: empty for all draws."""
-    mask: Mask
+    rows: Ints
+    """(m,) positions of its draws in the sample, rising."""
+    size: int
+    """Draws of the sample."""
     axis: str = ""
     level: str = ""
+
+    @classmethod
+    def of(cls, where: Mapping[str, str], mask: Mask, axis: str = "", level: str = "") -> "Cell":
+        """The draws of a mask over the sample."""
+        return cls(where, np.flatnonzero(mask), len(mask), axis, level)
+
+    @property
+    def mask(self) -> Mask:
+        """(n,) true at its draws."""
+        mask = np.zeros(self.size, dtype=bool)
+        mask[self.rows] = True
+        return mask
 
     @property
     def name(self) -> str:
         """For the row of a chart."""
         return f"{self.axis}: {self.level}" if self.axis else "all"
 
+    def among(self, mask: Mask) -> Ints:
+        """(k,) positions of those of its draws that a mask over the sample holds."""
+        return self.rows[mask[self.rows]]
+
 
 @dataclass(frozen=True, slots=True)
 class Units:
     """What was sampled independently, draw by draw."""
 
-    cluster: Strings
-    """(n,) name of each draw's unit: the same in another run of the same probes and seeds."""
+    code: Ints
+    """(n,) each draw's unit, as position among the names."""
+    names: Strings
+    """(g,) names of the units, each with a draw: the same in another run of the same probes and seeds."""
     one_probe: bool
     """All draws are of one prompt (or pair), so each counts as a unit, and the result speaks of that prompt only."""
+
+    @classmethod
+    def named(cls, cluster: Strings, *, one_probe: bool) -> "Units":
+        """Units by the name that each draw has."""
+        names, code = np.unique(cluster.astype(str), return_inverse=True)
+        return cls(code.astype(np.int64), names.astype(object), one_probe)
+
+    @property
+    def cluster(self) -> Strings:
+        """(n,) name of each draw's unit."""
+        return np.asarray(self.names[self.code], dtype=object)
 
 
 @dataclass(frozen=True)
@@ -81,33 +114,47 @@ class Sample:
         return self.table.images
 
     @cached_property
+    def _seeds(self) -> Ints:
+        """(n,) seeds: equal for draws that share their noise, across arms and generators."""
+        return np.asarray(self.table.column("seed"), dtype=np.int64)
+
+    @cached_property
     def seeds(self) -> Strings:
-        """(n,) seeds as text: equal for draws that share their noise, across arms and generators."""
-        return np.array([str(seed) for seed in self.table.column("seed")], dtype=object)
+        """(n,) the same as text."""
+        return np.array([str(seed) for seed in self._seeds], dtype=object)
 
     @cached_property
-    def _heads(self) -> Strings:
-        """(n,) counterfactual pair of each draw's probe, or the probe itself; those that ask the same are one."""
+    def _heads(self) -> tuple[Ints, Strings]:
+        """(n,) codes and names, sorted, of each draw's counterfactual pair or probe; those that ask the same are one."""
+        code, probes = self.table.asked
         heads = _heads(self.table.probes)
-        return np.array([heads[str(probe)] for probe in self.table.probe_ids], dtype=object)
+        names, head = np.unique(np.array([heads[str(probe)] for probe in probes], dtype=str), return_inverse=True)
+        return head[code].astype(np.int64), names.astype(object)
 
     @cached_property
-    def _units(self) -> tuple[Strings, Strings]:
-        """(n,) names of what was sampled independently: as the probes say, and with every draw on its own."""
-        draws = np.array([f"{head}/{seed}" for head, seed in zip(self._heads, self.seeds, strict=True)], dtype=object)
-        single = [self.table.probes[probe].unit == "draw" for probe in self.table.probe_ids]
-        return np.where(np.array(single, dtype=bool), draws, self._heads), draws
+    def _single(self) -> Mask:
+        """(n,) whether a draw is a unit of its own, as those of latents are."""
+        code, probes = self.table.asked
+        single = np.array([self.table.probes[str(probe)].unit == "draw" for probe in probes], dtype=bool)
+        return np.asarray(single[code], dtype=bool)
 
-    def units(self, mask: Mask, *, draws: bool = False) -> Units:
-        """What was sampled independently among the rows of a mask.
+    def units(self, chosen: Mask | Ints, *, draws: bool = False) -> Units:
+        """What was sampled independently among the rows of a mask, or at positions.
 
         The images of a prompt are one unit, with those of the other arms of its counterfactual pair, whichever suites ask
         it; each draw is one where latents were drawn. Where there is one prompt only (or ``draws`` asks for it) nothing can
         be said of prompts in general, and the draws are the units of a statement about the prompts at hand.
         """
-        grouped, single = self._units
-        one_probe = bool(mask.any()) and len(set(grouped[mask])) == 1 and len(set(single[mask])) > 1
-        return Units((single if draws or one_probe else grouped)[mask], one_probe)
+        rows = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
+        code, names = self._heads
+        found, head = np.unique(code[rows], return_inverse=True)
+        alone, seeds = self._single[rows], self._seeds[rows]
+        one_probe = len(found) == 1 and not alone.any() and len(np.unique(seeds)) > 1
+        if not (draws or one_probe or alone.any()):
+            return Units(head.astype(np.int64), names[found], one_probe=False)
+        of_prompt = names[found][head]
+        drawn = np.array([f"{name}/{seed}" for name, seed in zip(of_prompt, seeds, strict=True)], dtype=object)
+        return Units.named(drawn if draws or one_probe else np.where(alone, drawn, of_prompt), one_probe=one_probe)
 
     def levels(self, axis: str) -> Strings:
         """(n,) level of each draw on an axis; empty where its probe lacks it."""
@@ -117,12 +164,25 @@ class Sample:
 
     def cells(self, axes: Sequence[str]) -> Iterator[Cell]:
         """All draws, then those of each level of each axis."""
-        yield Cell({}, np.ones(len(self), dtype=bool))
+        n = len(self)
+        yield Cell({}, np.arange(n), n)
         for axis in axes:
-            levels = self.levels(axis)
-            for level in self.table.axes.get(axis, ()):
-                key = f"axis {axis}" if axis in RESERVED else axis
-                yield Cell({key: level}, levels == level, axis, level)
+            key = f"axis {axis}" if axis in RESERVED else axis
+            for level, rows in self._rows_by_level(axis):
+                yield Cell({key: level}, rows, n, axis, level)
+
+    def _rows_by_level(self, axis: str) -> Iterator[tuple[str, Ints]]:
+        """Positions of the draws of each level that a probe has on an axis."""
+        code, probes = self.table.asked
+        levels = self.table.axes.get(axis, ())
+        place = {level: position for position, level in enumerate(levels)}
+        of_probe = [place.get(self.table.probes[str(probe)].levels.get(axis, ""), -1) for probe in probes]
+        has = [axis in self.table.probes[str(probe)].levels for probe in probes]
+        of_draw = np.where(has, of_probe, -1).astype(np.int64)[code]
+        order = np.argsort(of_draw, kind="stable")
+        ends = np.searchsorted(of_draw[order], np.arange(len(levels) + 1))
+        for level, start, end in zip(levels, ends[:-1], ends[1:], strict=True):
+            yield level, order[start:end]
 
     def numbers(self, column: str) -> Scores:
         """A number column."""
@@ -169,19 +229,18 @@ def chosen_axes(name: str, by: Sequence[str] | None, context: Context) -> tuple[
     return tuple(dict.fromkeys(by))
 
 
-def contributions(values: Floats, units: Units) -> tuple[Contribution, ...]:
+def contributions(values: Floats, units: Units) -> Parts:
     """Sums of values by cluster.
 
     Args:
         values: (n,) one for each draw of ``units``.
     """
-    names, member = np.unique(units.cluster.astype(str), return_inverse=True)
-    counts = np.bincount(member, minlength=len(names))
-    totals = np.bincount(member, values, minlength=len(names))
-    squares = np.bincount(member, values * values, minlength=len(names))
-    return tuple(
-        Contribution(str(name), str(name), float(total), float(n), float(square))
-        for name, total, n, square in zip(names, totals, counts, squares, strict=True)
+    code, g = units.code, len(units.names)
+    return Parts(
+        units.names,
+        np.bincount(code, values, minlength=g).astype(np.float64),
+        np.bincount(code, minlength=g).astype(np.float64),
+        np.bincount(code, values * values, minlength=g).astype(np.float64),
     )
 
 

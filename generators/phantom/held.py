@@ -52,13 +52,13 @@ class Held:
     def cells(self) -> list[Cell]:
         """All silent draws, then those of each occupation."""
         cells = self.sample.cells((OCCUPATION,))
-        inside = [replace(cell, mask=cell.mask & self.silent) for cell in cells]
-        return [cell for cell in inside if not cell.axis or cell.mask.any()]
+        inside = [replace(cell, rows=cell.among(self.silent)) for cell in cells]
+        return [cell for cell in inside if not cell.axis or len(cell.rows)]
 
     def group(self, name: str, among: Sequence[str]) -> Cell:
         """Silent draws of several occupations together."""
         there = np.isin(self.sample.levels(OCCUPATION).astype(str), among)
-        return Cell({"group": name}, there & self.silent, "group", name)
+        return Cell.of({"group": name}, there & self.silent, "group", name)
 
     def known(self, cell: Cell) -> Known | None:
         """True share of a cell: the truth of its prompts, each as often as it was read. None where nothing was."""
@@ -67,7 +67,7 @@ class Held:
 
     def _read(self, cell: Cell) -> list[str]:
         """Probes of the readable draws of a cell."""
-        return [str(probe) for probe in self.sample.table.probe_ids[cell.mask & self.scores.present]]
+        return [str(probe) for probe in self.sample.table.probe_ids[cell.among(self.scores.present)]]
 
     def share(self, quantity: Quantity, cell: Cell) -> Measured:
         """The measured share of a cell; its note says what is true."""
@@ -127,7 +127,7 @@ class Held:
         }
         if known is None or share.estimate is None:
             return Measured(share.model_copy(update=update))
-        rows = cell.mask & self.scores.present
+        rows = cell.among(self.scores.present)
         true = np.array([self.truth[probe].value for probe in self._read(cell)])
         update |= {
             "estimate": share.estimate - known.value,
