@@ -13,7 +13,7 @@ from scipy import stats
 
 from audit.stats.intervals import ASSUMED_CORRELATION, FloatArray, wilson
 
-__all__ = ["LabelledSubset", "PredictionPowered", "ppi_mean", "prediction_powered_share", "prediction_powered_shares"]
+__all__ = ["LabelledSubset", "PredictionPowered", "ppi_mean", "prediction_powered_share", "prediction_powered_shares", "pseudo_values"]
 
 EVENTS_ASSUMED = 5.0  # by simulation: 10 covers alike at intervals that are 4 % wider
 METHOD = "prediction-powered share (PPI++); Wilson interval at the effective n of labels and clusters, t quantile"
@@ -209,6 +209,32 @@ def prediction_powered_shares(
     each = confidence if levels == 2 else 1 - (1 - confidence) / levels
     columns = (audit.column(label) for label in range(levels))
     return tuple(prediction_powered_share(column, confidence=each, correlation=correlation) for column in columns)
+
+
+def pseudo_values(audit: LabelledSubset) -> FloatArray:
+    """What each image adds to the share: values whose mean is the prediction-powered share.
+
+        b p_i + c + N w_i (y_i - b p_i - c),  c = L - b l,  the last term for labelled images only
+
+    with the slope b of ``prediction_powered_share``, before it is cut to 0 .. 1. Sums of them by cluster have the
+    linearised variance of the share, so means over groups of images, differences of such means and comparisons of two
+    audits are prediction-powered too.
+
+    Args:
+        audit: predictions and labels; the (N,) kind.
+
+    Returns:
+        (N,); not confined to 0 .. 1.
+
+    >>> read, seen = np.array([1.0, 0, 1, 0]), np.array([1.0, 0])
+    >>> pseudo_values(LabelledSubset(read, np.arange(4), np.array([0, 1]), seen)).round(3).tolist()
+    [1.333, -0.333, 0.667, 0.333]
+    """
+    fit = _Fit.of(audit)
+    whole = len(audit.predictions)
+    values = fit.slope * (audit.predictions - float(audit.predictions.mean())) + fit.value
+    values[audit.labelled] += whole * fit.from_labels
+    return np.asarray(values, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
