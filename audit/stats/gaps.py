@@ -10,13 +10,15 @@ from itertools import combinations
 
 import numpy as np
 
-from audit.stats.intervals import FloatArray, cluster_mean, cluster_share, residuals
+from audit.stats.intervals import ASSUMED_CORRELATION, FloatArray, cluster_mean, cluster_share, residuals
 from audit.stats.paired import Parts, difference
 from audit.stats.skew import Null
 
-__all__ = ["Gap", "difference_values", "gap", "permuted_gap"]
+__all__ = ["Gap", "GapNull", "difference_values", "gap", "permuted_gap"]
 
 PERMUTATIONS = 1000
+TINY = 1e-9
+"""Of the largest mean: shuffles that fall short of the observed gap by rounding alone count as reaching it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,22 @@ class Gap:
     lowest: int
 
 
-def gap(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0.95, share: bool = False) -> Gap:
+@dataclass(frozen=True, slots=True)
+class GapNull(Null):
+    """What the gap is where groups mean nothing, and how often it is then as large as the one observed."""
+
+    p_value: float
+    """(shuffles with as large a gap + 1) / (shuffles + 1)"""
+
+
+def gap(
+    totals: FloatArray,
+    sizes: FloatArray,
+    *,
+    confidence: float = 0.95,
+    share: bool = False,
+    correlation: float = ASSUMED_CORRELATION,
+) -> Gap:
     """Largest difference between two group means, with an interval that allows for having looked for the largest.
 
     Every pair of groups gets an interval for its difference at a confidence corrected for the number of pairs
@@ -45,6 +62,7 @@ def gap(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0.95, shar
         totals, sizes: (u, k) sums of values and counts by unit and group; every group has an image.
         confidence: 0 .. 1.
         share: the means are shares, so totals lie in 0 .. sizes.
+        correlation: of the images of a unit, 0 .. 1, assumed for shares while events are few.
 
     >>> found = gap(np.array([[3.0, 1.0], [2.0, 1.0]]), np.full((2, 2), 4.0))
     >>> found.value, found.highest
@@ -55,8 +73,7 @@ def gap(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0.95, shar
     highest, lowest = int(np.argmax(means)), int(np.argmin(means))
     value = float(means[highest] - means[lowest])
     each = 1 - (1 - confidence) / max(groups * (groups - 1) / 2, 1)
-    average = cluster_share if share else cluster_mean
-    found = [average(totals[:, k], sizes[:, k], confidence=each).interval for k in range(groups)]
+    found = [_ends(totals[:, k], sizes[:, k], each, correlation if share else None) for k in range(groups)]
     ends = np.array([ends for ends in found if ends is not None])
     if len(ends) < groups or groups < 2:
         return Gap(value, None, highest, lowest)
@@ -66,12 +83,22 @@ def gap(totals: FloatArray, sizes: FloatArray, *, confidence: float = 0.95, shar
     if share:
         for first, second in combinations(range(groups), 2):
             if np.any((sizes[:, first] > 0) & (sizes[:, second] > 0)):
-                moved = difference(_side(totals, sizes, first), _side(totals, sizes, second), confidence=each, share=True)
+                one, other = _side(totals, sizes, first), _side(totals, sizes, second)
+                moved = difference(one, other, confidence=each, share=True, correlation=correlation)
                 assert moved.low is not None
                 assert moved.high is not None
                 lows[first, second], highs[first, second] = moved.low, moved.high
                 lows[second, first], highs[second, first] = -moved.high, -moved.low
     return Gap(value, (max(0.0, float(lows.max())), float(highs.max())), highest, lowest)
+
+
+def _ends(
+    totals: FloatArray, sizes: FloatArray, confidence: float, correlation: float | None
+) -> tuple[float, float] | None:
+    """Interval of the mean of one group; of its share where a correlation is given."""
+    if correlation is None:
+        return cluster_mean(totals, sizes, confidence=confidence).interval
+    return cluster_share(totals, sizes, confidence=confidence, correlation=correlation).interval
 
 
 def _side(totals: FloatArray, sizes: FloatArray, group: int) -> Parts:
@@ -98,7 +125,7 @@ def _correlation(totals: FloatArray, sizes: FloatArray) -> FloatArray:
     return np.asarray(units.T @ units, dtype=np.float64)
 
 
-def permuted_gap(totals: FloatArray, sizes: FloatArray, rng: np.random.Generator) -> Null:
+def permuted_gap(totals: FloatArray, sizes: FloatArray, rng: np.random.Generator) -> GapNull:
     """The gap that the same units show when groups mean nothing: group labels are shuffled 1,000 times.
 
     A unit that is in several groups (a counterfactual pair) has its labels shuffled within it; units of one group have
@@ -109,8 +136,8 @@ def permuted_gap(totals: FloatArray, sizes: FloatArray, rng: np.random.Generator
         rng: source of randomness.
 
     >>> null = permuted_gap(np.eye(2), np.eye(2), np.random.default_rng(0))
-    >>> null.mean
-    0.0
+    >>> null.mean, null.p_value
+    (0.0, 1.0)
     """
     unit, group = np.nonzero(sizes > 0)
     values, counts = totals[unit, group], sizes[unit, group]
@@ -124,7 +151,10 @@ def permuted_gap(totals: FloatArray, sizes: FloatArray, rng: np.random.Generator
         sums = np.bincount(shuffled, values, minlength=sizes.shape[1])
         means = sums / np.bincount(shuffled, counts, minlength=sizes.shape[1])
         found[turn] = means.max() - means.min()
-    return Null(float(found.mean()), float(np.quantile(found, 0.025)), float(np.quantile(found, 0.975)))
+    means = totals.sum(axis=0) / sizes.sum(axis=0)
+    reached = int((found >= means.max() - means.min() - TINY * np.abs(means).max()).sum())
+    low, high = np.quantile(found, [0.025, 0.975])
+    return GapNull(float(found.mean()), float(low), float(high), (reached + 1) / (PERMUTATIONS + 1))
 
 
 def difference_values(totals: FloatArray, sizes: FloatArray, first: int, second: int) -> FloatArray:

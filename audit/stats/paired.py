@@ -20,7 +20,7 @@ Parts = Mapping[str, tuple[float, float]]
 TINY = 1e-12
 SCORE = (
     "score interval of the discordance at the effective n of the clusters; "
-    f"where few images differ, a correlation of {ASSUMED_CORRELATION:g} within clusters is assumed"
+    "where few images differ, a correlation of {:g} within clusters is assumed"
 )
 
 
@@ -48,7 +48,14 @@ class _Spread:
     df: float
 
 
-def difference(new: Parts, base: Parts, *, confidence: float = 0.95, share: bool = False) -> Difference:
+def difference(
+    new: Parts,
+    base: Parts,
+    *,
+    confidence: float = 0.95,
+    share: bool = False,
+    correlation: float = ASSUMED_CORRELATION,
+) -> Difference:
     """Estimate of ``new`` minus estimate of ``base``, each sum(total) / sum(n), with a true interval.
 
     Every unit moves the difference by its residual in ``new`` less its residual in ``base``; the sum of their squares
@@ -58,7 +65,7 @@ def difference(new: Parts, base: Parts, *, confidence: float = 0.95, share: bool
     Shares that have units in common get Tango's (1998) score interval, at the effective n of the clusters: it rests on
     how many images tell the sides apart, and where none does it reaches as far as that of a share of 0. As for one
     share, few such images say little of the clustering, so its design effect is shrunk towards that of a correlation of
-    .1. Where some units are on one side only, their images count as told apart as often as independent ones. Shares with
+    .15. Where some units are on one side only, their images count as told apart as often as independent ones. Shares with
     no unit in common get the interval recovered from their own Wilson intervals (Newcombe 1998, method 10). Both stay
     within -1 .. 1 and never shrink to a point.
 
@@ -66,6 +73,7 @@ def difference(new: Parts, base: Parts, *, confidence: float = 0.95, share: bool
         new, base: (total, n) by pair id.
         confidence: 0 .. 1.
         share: the estimates are shares, so totals lie in 0 .. n.
+        correlation: of the images of a cluster, 0 .. 1, assumed for shares while events are few.
 
     >>> new, base = {"a": (3.0, 4.0), "b": (2.0, 4.0)}, {"a": (2.0, 4.0), "b": (1.0, 4.0)}
     >>> moved = difference(new, base)
@@ -82,10 +90,10 @@ def difference(new: Parts, base: Parts, *, confidence: float = 0.95, share: bool
         return Difference(estimate, None, None, matched, alone, f"difference; one unit on a side, so no interval; {how}")
     spread = _spread(new, base)
     if share and not matched:
-        low, high = _recovered(first, second, confidence)
+        low, high = _recovered(first, second, confidence, correlation)
         return Difference(estimate, low, high, matched, alone, f"difference of shares, intervals recovered; {how}")
     if share:
-        low, high, kind = _scored(new, base, spread.variance, confidence)
+        low, high, kind = _scored(new, base, spread.variance, confidence, correlation)
         return Difference(estimate, low, high, matched, alone, f"difference of shares, {kind}; {how}")
     half = float(stats.t.ppf((1 + confidence) / 2, spread.df)) * math.sqrt(spread.variance)
     kind = "Welch's t interval" if not matched else "paired t interval" if not alone else "t interval"
@@ -112,10 +120,11 @@ def _spread(new: Parts, base: Parts) -> _Spread:
 
 
 def _recovered(
-    first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatArray], confidence: float
+    first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatArray], confidence: float, correlation: float
 ) -> tuple[float, float]:
     """Limits of a difference of independent shares from the limits of both."""
-    one, two = cluster_share(*first, confidence=confidence), cluster_share(*second, confidence=confidence)
+    one = cluster_share(*first, confidence=confidence, correlation=correlation)
+    two = cluster_share(*second, confidence=confidence, correlation=correlation)
     assert one.interval is not None
     assert two.interval is not None
     middle = one.value - two.value
@@ -124,7 +133,7 @@ def _recovered(
     return middle - below, middle + above
 
 
-def _scored(new: Parts, base: Parts, variance: float, confidence: float) -> tuple[float, float, str]:
+def _scored(new: Parts, base: Parts, variance: float, confidence: float, correlation: float) -> tuple[float, float, str]:
     """Score limits of a difference of shares that have units in common, and what they are in words.
 
     The design effect compares the linearised variance with that of as many pairs of images, each told apart on its own.
@@ -142,9 +151,9 @@ def _scored(new: Parts, base: Parts, variance: float, confidence: float) -> tupl
     if single and new.keys() == base.keys():
         effect, kind = 1.0, "Tango's score interval"
     else:
-        kind = SCORE
+        kind = SCORE.format(correlation)
         estimated = variance * pairs * pairs / events if events > TINY else 1.0
-        effect = shrunk_design_effect(estimated, sizes, events=max(events, 0.0), quantile=quantile)
+        effect = shrunk_design_effect(estimated, sizes, events=max(events, 0.0), quantile=quantile, correlation=correlation)
     squared = quantile * quantile * effect / pairs
     more, less = max(unlike + apart, 0.0) / 2, max(unlike - apart, 0.0) / 2
     return _lowest(more, less, squared), -_lowest(less, more, squared), kind
