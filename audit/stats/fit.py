@@ -13,7 +13,7 @@ from scipy import special
 from audit.stats.intervals import FloatArray, shrunk_design_effect
 from audit.stats.multinomial import checked_reference, enumerable, outcomes, probabilities
 
-__all__ = ["Fit", "cluster_test", "exact_test", "monte_carlo_test"]
+__all__ = ["Fit", "cluster_test", "effective_test", "exact_test", "monte_carlo_test"]
 
 SAMPLES = 9_999
 SAME = 1e-7  # values that differ by rounding only count as equal
@@ -127,6 +127,40 @@ def cluster_test(counts: FloatArray, reference: FloatArray, *, reference_n: npt.
         return Fit(float(special.chdtrc(free, statistic)), statistic, "chi-squared test")
     p_value = float(special.fdtrc(free, free * design.df, statistic / free))
     return Fit(p_value, statistic, "Rao-Scott test by cluster, design effect shrunk where events are few")
+
+
+def effective_test(
+    shares: FloatArray, effective_n: FloatArray, reference: FloatArray, *, df: float, reference_n: float = np.inf
+) -> Fit:
+    """Test of corrected shares, each worth so many independent images, against a reference: the worst of the labels.
+
+        T_k = (p_k - q_k)^2 / (r_k (1 - r_k) (1 / n_k + 1 / m)),   p-value = K min_k P(F(1, df) > T_k)
+
+    with r the reference itself where m is infinite, so that with two labels (which are one question) p is below .05 where
+    the Wilson interval at n and t quantile leaves the reference out. More labels: Bonferroni.
+
+    Args:
+        shares: (K,) corrected shares, 0 .. 1.
+        effective_n: (K,) above 0, such as that of ``prediction_powered_share``.
+        reference: (K,).
+        df: degrees of freedom: clusters less 1; infinite for independent images.
+        reference_n: effective n behind the reference; infinite: it is known.
+
+    >>> found = effective_test(np.array([0.6, 0.4]), np.full(2, 50.0), np.array([0.5, 0.5]), df=9)
+    >>> round(found.p_value, 3)
+    0.191
+    """
+    q = checked_reference(reference)
+    weight = 1 / (1 + reference_n / effective_n) if np.isfinite(reference_n) else 0.0
+    pooled = q + (shares - q) * weight
+    variance = pooled * (1 - pooled) * (1 / effective_n + (1 / reference_n if np.isfinite(reference_n) else 0.0))
+    apart = (shares - q) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistics = np.where(apart > 0, apart / variance, 0.0)
+    worst = float(statistics.max())
+    each = float(special.chdtrc(1, worst) if np.isinf(df) else special.fdtrc(1, df, worst))
+    asked = 1 if len(q) == 2 else len(q)
+    return Fit(min(1.0, asked * each), worst, "score test of the corrected shares at their effective n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,21 +50,27 @@ def total_variation(shares: FloatArray) -> float:
     return float(indices.total_variation(shares, np.full(len(shares), 1 / len(shares))))
 
 
-def total_variation_interval(lows: FloatArray, highs: FloatArray) -> tuple[float, float]:
-    """Range of the total variation from equal shares, over all shares within a box of simultaneous intervals.
+def total_variation_interval(
+    lows: FloatArray, highs: FloatArray, reference: FloatArray | None = None
+) -> tuple[float, float]:
+    """Range of the total variation from a reference, over all shares within a box of simultaneous intervals.
 
     It holds wherever the box holds, also near 0, where a bootstrap of the index does not. With two labels it is exact.
 
     Args:
-        lows, highs: (K,) ends of the interval of each share.
+        lows, highs: (K,) ends of the interval of each share; or of share less reference, with a reference of zeros.
+        reference: (K,) shares to measure from; None: equal shares.
 
     >>> total_variation_interval(np.array([0.4, 0.4]), np.array([0.6, 0.6]))[0]
     0.0
+    >>> low, high = total_variation_interval(np.array([0.4, 0.5]), np.array([0.5, 0.6]), np.array([0.9, 0.1]))
+    >>> round(low, 9), round(high, 9)
+    (0.4, 0.5)
     """
-    even = 1 / len(lows)
-    low = max(np.maximum(lows - even, 0).sum(), np.maximum(even - highs, 0).sum())
-    above, below = np.sort(np.maximum(highs - even, 0)), np.sort(np.maximum(even - lows, 0))
-    high = min(above[1:].sum(), below[1:].sum())  # not all shares can lie on one side of equal
+    known = np.full(len(lows), 1 / len(lows)) if reference is None else reference
+    low = max(np.maximum(lows - known, 0).sum(), np.maximum(known - highs, 0).sum())
+    above, below = np.sort(np.maximum(highs - known, 0)), np.sort(np.maximum(known - lows, 0))
+    high = min(above[1:].sum(), below[1:].sum())  # not all shares can lie on one side of the reference
     return float(low), float(max(low, high))
 
 
