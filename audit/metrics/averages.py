@@ -12,7 +12,18 @@ from audit.panels import Intervals, Panel, Span
 from audit.records import Finding, Interval
 from audit.stats.intervals import ASSUMED_CORRELATION, Estimate, cluster_mean, cluster_share
 
-__all__ = ["BY_PROMPT", "ONE_PROBE", "Quantity", "average", "family", "intervals", "panelled", "sentences"]
+__all__ = [
+    "BY_PROMPT",
+    "ONE_PROBE",
+    "Quantity",
+    "average",
+    "evidence",
+    "family",
+    "intervals",
+    "panelled",
+    "sentences",
+    "worst_case",
+]
 
 EVIDENCE = 6
 MOST_ROWS = 24
@@ -43,6 +54,8 @@ class Quantity:
     """Goes into ``Finding.where`` as ``label``, where not empty."""
     column: str = ""
     """Goes into ``Finding.where`` as ``column``, where not empty."""
+    correction: Literal["", "labels", "confusion matrix", "uncorrected"] = ""
+    """What a classifier's labels were corrected by; empty where none is behind it."""
 
     def where(self, cell: Cell) -> dict[str, str]:
         """What singles out the finding of a cell."""
@@ -83,8 +96,9 @@ def average(quantity: Quantity, sample: Sample, scores: Scores, cell: Cell) -> M
         method=found.method if found else "none",
         source=quantity.source,
         note=sentences(too_few, ONE_PROBE if found and units.one_probe else "", quantity.note, why),
-        bounds=_bounds(float(scores.value[present].sum()), n, len(missing)) if share else None,
-        evidence=_evidence(sample, scores, present, share=share),
+        bounds=worst_case(float(scores.value[present].sum()), n, len(missing)) if share else None,
+        correction=quantity.correction,
+        evidence=evidence(sample, scores, present, share=share),
     )
     return Measured(finding, parts or ())
 
@@ -138,14 +152,14 @@ def _span(cell: Cell, finding: Finding) -> Span | None:
     return Span(label=cell.name, estimate=finding.estimate, low=low, high=high, n=finding.n)
 
 
-def _bounds(successes: float, n: int, missing: int) -> Interval | None:
+def worst_case(successes: float, n: int, missing: int) -> Interval | None:
     """Range of the share over everything that the missing draws might have been (Manski 1989)."""
     if not missing:
         return None
     return Interval(low=successes / (n + missing), high=(successes + missing) / (n + missing))
 
 
-def _evidence(sample: Sample, scores: Scores, present: Ints, *, share: bool) -> tuple[str, ...]:
+def evidence(sample: Sample, scores: Scores, present: Ints, *, share: bool) -> tuple[str, ...]:
     """Images behind the number: those that count towards a share; the lowest and the highest of a mean."""
     rows = present[sample.images[present] != ""]
     if share:
