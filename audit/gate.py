@@ -19,6 +19,9 @@ __all__ = ["EXIT_CODES", "exit_code", "judge"]
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 4}
 WORST_FIRST = ("invalid", "fail", "inconclusive", "pass")
+POINTS = "share difference"
+PERCENT = {"share": "%", "proportion": "%", POINTS: "points"}
+"""Units of parts of a whole, which readers see in per cent, and of their differences: percentage points."""
 
 
 def exit_code(verdicts: tuple[Verdict, ...]) -> int:
@@ -91,6 +94,8 @@ def _invalid(rule: GateRule, finding: Finding) -> tuple[str, str] | None:
     limits = [limit for limit in (rule.at_most, rule.at_least) if limit is not None]
     if finding.unit == "share" and any(not 0 <= limit <= 1 for limit in limits):
         return f"the limit {limits[0]:g} is no share", "shares run from 0 to 1: write 0.2 for 20 %"
+    if finding.unit == POINTS and any(not -1 <= limit <= 1 for limit in limits):
+        return f"the limit {limits[0]:g} is no difference of shares", "they run from -1 to 1: write 0.2 for 20 points"
     if wanted and finding.n_missing / wanted > rule.max_missing_share:
         share = f"{finding.n_missing} of {wanted} draws are missing, more than {rule.max_missing_share:.0%}"
         return share, "see which outcomes are missing, and why; the estimate may not speak for them"
@@ -166,8 +171,9 @@ def _decided(rule: GateRule, finding: Finding, judged: _Judged, how: str = "") -
     else:
         outcome, relation, decides = "inconclusive", "straddles", _more_needed(judged, finding)
     what = "difference to the baseline" if rule.margin is not None else "interval"
-    shown = f"{_number(low, finding.unit)} to {_number(high, finding.unit)}"
-    limit = _limit_in_words(judged, finding.unit)
+    unit = _unit_of_a_difference(finding.unit) if rule.margin is not None else finding.unit
+    shown = f"{_number(low, unit)} to {_number(high, unit)}"
+    limit = _limit_in_words(judged, unit)
     missing = _if_missing(judged, finding, rule)
     span = f"{100 * finding.confidence:g} % {what} {shown}"
     reason = f"the {span} {relation} the limit {limit}{how}{missing}"
@@ -201,12 +207,16 @@ def _more_needed(judged: _Judged, finding: Finding) -> str:
     return f"about {factor:.2g} times as many {units}, if the estimate stays where it is"
 
 
+def _unit_of_a_difference(unit: str) -> str:
+    return POINTS if unit in PERCENT else unit
+
+
 def _number(value: float, unit: str) -> str:
-    return f"{100 * value:.1f} %" if unit == "share" else f"{value:.4g}"
+    return f"{100 * value:.1f} {PERCENT[unit]}" if unit in PERCENT else f"{value:.4g}"
 
 
 def _limit(value: float, unit: str) -> str:
-    return f"{100 * value:g} %" if unit == "share" else f"{value:g}"
+    return f"{100 * value:g} {PERCENT[unit]}" if unit in PERCENT else f"{value:g}"
 
 
 def _limit_in_words(judged: _Judged, unit: str) -> str:
@@ -224,7 +234,8 @@ def _in_words(rule: GateRule, better: str = "", unit: str = "") -> str:
     if rule.at_least is not None:
         return f"{subject} is at least {_limit(rule.at_least, unit)}"
     base = rule.baseline.removeprefix("generator:")
-    how = f"within {rule.margin:g} of" if better == "none" else f"no more than {rule.margin:g} worse than"
+    margin = _limit(rule.margin or 0.0, _unit_of_a_difference(unit))
+    how = f"within {margin} of" if better == "none" else f"no more than {margin} worse than"
     return f"{subject} is {how} {base}"
 
 
