@@ -1,7 +1,7 @@
 """From a name in a spec to a validated plugin: entry point -> class -> instance. Keeps no state.
 
 Built-in plugins are found in the same way as those of any other distribution: through the entry-point groups
-``audit.generators``, ``audit.probes``, ``audit.scorers``, ``audit.metrics`` and ``audit.reports``.
+``audit.generators``, ``audit.probes``, ``audit.scorers``, ``audit.metrics``, ``audit.references`` and ``audit.reports``.
 """
 
 from importlib.metadata import EntryPoint, entry_points
@@ -12,17 +12,19 @@ from pydantic import ValidationError
 from audit.component import API_VERSION, Component, Generator, Metric, ProbeSuite, Report, Scorer
 from audit.digest import digest
 from audit.errors import PluginError, SpecError
+from audit.reference import Reference
 from audit.spec import Use, explain, nearest
 from audit.weights import locate
 
 __all__ = ["KINDS", "Kind", "build", "build_as", "identity", "load", "names"]
 
-Kind = Literal["generators", "probes", "scorers", "metrics", "reports"]
+Kind = Literal["generators", "probes", "scorers", "metrics", "references", "reports"]
 KINDS: dict[Kind, type[Component]] = {
     "generators": Generator,
     "probes": ProbeSuite,
     "scorers": Scorer,
     "metrics": Metric,
+    "references": Reference,
     "reports": Report,
 }
 EXTRAS = {
@@ -80,7 +82,9 @@ def load(kind: Kind, name: str) -> type[Component]:
     except AttributeError as error:
         raise PluginError(f"{kind}: {name!r} points to {known[name].value}, which is not there ({error})") from error
     if not (isinstance(found, type) and issubclass(found, KINDS[kind])):
-        raise PluginError(f"{kind}: {name!r} is {found!r}, not a subclass of audit.component.{KINDS[kind].__name__}")
+        raise PluginError(
+            f"{kind}: {name!r} is {found!r}, not a subclass of {KINDS[kind].__module__}.{KINDS[kind].__name__}"
+        )
     if found.api != API_VERSION:
         raise PluginError(f"{kind}: {name!r} is written for plugin interface {found.api}; this imgaudit has {API_VERSION}")
     return found

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from dataclasses import asdict
 from inspect import getdoc
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ from pydantic import ValidationError
 from audit.catalog import KINDS, Kind, load, names
 from audit.component import Component, Metric, ProbeSuite, Scorer
 from audit.errors import AuditError, InputError
+from audit.reference import Reference
 from audit.starters import STARTERS
 from audit.terminal import table
 
 __all__ = ["init", "list_plugins"]
 
 PLAIN: dict[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path"}
+FACTS: dict[Kind, tuple[str, ...]] = {"probes": ("probes", "licence"), "references": ("dated", "source")}
+"""What a row of the list says of plugins of a kind, beside name and description."""
 JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable result on stdout.")
 
 
@@ -68,10 +72,12 @@ def _one_plugin(kind: Kind, name: str, *, as_json: bool) -> int:
 
 
 def _gives(plugin: type[Component]) -> dict[str, str]:
-    """Columns of a scorer (where they do not depend on its parameters), or quantities of a metric."""
+    """Columns of a scorer and facts of a reference (where they need no parameters), or quantities of a metric."""
     if issubclass(plugin, Metric):
         return {f"NAME.{quantity}": "finding" for quantity in plugin.quantities}
-    if issubclass(plugin, Scorer) and not any(field.is_required() for field in plugin.model_fields.values()):
+    if issubclass(plugin, Reference) and not _needs(plugin):
+        return {fact: said for fact, said in asdict(plugin().about()).items() if said}
+    if issubclass(plugin, Scorer) and not _needs(plugin):
         try:
             return {column.name: f"{column.kind}: {column.title}" for column in plugin().columns()}
         except (AuditError, ValidationError):
@@ -81,15 +87,24 @@ def _gives(plugin: type[Component]) -> dict[str, str]:
 
 def _described(kind: Kind, name: str) -> dict[str, str]:
     row = {"kind": kind, "name": name}
-    suite = {"probes": "", "licence": ""} if kind == "probes" else {}
+    facts = dict.fromkeys(FACTS.get(kind, ()), "")
     try:
         plugin = load(kind, name)
     except AuditError as error:
-        return {**row, **suite, "what": f"not usable: {error}"}
+        return {**row, **facts, "what": f"not usable: {error}"}
+    needs = _needs(plugin)
     if issubclass(plugin, ProbeSuite):
-        needs = [field for field, info in plugin.model_fields.items() if info.is_required()]
-        suite = {"probes": f"needs {', '.join(needs)}" if needs else str(len(plugin().probes())), "licence": plugin.licence}
-    return {**row, **suite, "what": (plugin.__doc__ or "").strip().partition("\n")[0]}
+        facts = {"probes": needs or str(len(plugin().probes())), "licence": plugin.licence}
+    if issubclass(plugin, Reference):
+        about = None if needs else plugin().about()
+        facts = {"dated": about.dated, "source": about.source} if about else {"dated": needs, "source": ""}
+    return {**row, **facts, "what": (plugin.__doc__ or "").strip().partition("\n")[0]}
+
+
+def _needs(plugin: type[Component]) -> str:
+    """Its required parameters, in words; empty where it needs none."""
+    needs = [field for field, info in plugin.model_fields.items() if info.is_required()]
+    return f"needs {', '.join(needs)}" if needs else ""
 
 
 @click.command()

@@ -57,6 +57,8 @@ def measure(plan: Plan, table: ScoreTable, tick: Callable[[int], None]) -> tuple
         protocols={
             scorer.name: f"{scorer.component.__class__.__name__.lower()}-{short(scorer.key)}" for scorer in plan.scorers
         },
+        references={reference.name: reference.component for reference in plan.distributions},
+        reference_ids={reference.name: short(reference.key) for reference in plan.distributions},
     )
     measured: list[Measured] = []
     costs = []

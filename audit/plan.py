@@ -8,6 +8,7 @@ from typing import Any
 from audit.catalog import build, identity
 from audit.component import Column, Component, Generator, Metric, ProbeSuite, Request, Scorer
 from audit.digest import derive_seed, digest, set_digest, short
+from audit.distributions import PlannedReference, planned_references
 from audit.errors import AuditError, InputError, SpecError
 from audit.fitting import check_gates, check_metrics, check_people, check_suites_used, levels_of, ordered, who_looks
 from audit.images import decoder
@@ -123,6 +124,8 @@ class Plan:
     scorers: tuple[PlannedScorer, ...]
     """In an order in which each has what it requires."""
     metrics: tuple[PlannedMetric, ...]
+    distributions: tuple[PlannedReference, ...]
+    """Distributions that shares are laid beside; ``references`` are image sets."""
     suites: Mapping[str, str]
     """Suite -> digest of its probes."""
 
@@ -177,6 +180,9 @@ def make_plan(spec: AuditSpec, device: str) -> Plan:
     check_suites_used(spec, suites, asked)
     levels = levels_of(asked)
     check_metrics(dict(generators), dict(scorers), metrics, levels)
+    distributions = planned_references(
+        spec.references, _read(scorers, metrics), [probe for probes in asked.values() for probe in probes]
+    )
     check_gates(spec, [name for name, _ in generators], dict(metrics), levels)
     looked = who_looks([name for name, _ in generators], scorers, metrics)
     check_people(dict(generators), dict(scorers), looked)
@@ -190,6 +196,7 @@ def make_plan(spec: AuditSpec, device: str) -> Plan:
         ),
         scorers=_planned_scorers(scorers, device),
         metrics=tuple(PlannedMetric(name, component) for name, component in metrics),
+        distributions=distributions,
         suites={name: set_digest(probe.id for probe in probes) for name, probes in suites.items()},
     )
 
@@ -256,6 +263,13 @@ def _built(base: type[Any], kind: Any, use: Use) -> Any:
     assert isinstance(component, base)
     component.check()
     return component
+
+
+def _read(scorers: list[tuple[str, Scorer]], metrics: list[tuple[str, Metric]]) -> dict[str, Column]:
+    """Columns that metrics read."""
+    reads = {column for _, metric in metrics for column in metric.reads()}
+    columns = {f"{name}.{column.name}": column for name, scorer in scorers for column in scorer.columns()}
+    return {name: column for name, column in columns.items() if name in reads}
 
 
 def _suite(use: Use) -> tuple[Probe, ...]:

@@ -144,6 +144,7 @@ def _begin(plan: Plan, store: RunStore) -> RunManifest:
     """Write the manifest before any work, keeping what earlier sessions of this run noted."""
     components = plan.components()
     keys = {f"generator.{g.name}": g.key for g in plan.generators} | {f"scorer.{s.name}": s.key for s in plan.scorers}
+    keys |= {f"reference.{reference.name}": reference.key for reference in plan.distributions}
     earlier = read_manifest(store) if store.has("manifest.json") else None
     packs = plan.packs()
     numerics = {name: component.numerics(plan.device) for name, component in components.items()}

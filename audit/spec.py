@@ -86,6 +86,8 @@ class AuditSpec(Record):
     probes: Uses = ()
     scorers: Uses = ()
     metrics: Uses = ()
+    references: Uses = (Use(use="uniform"),)
+    """Distributions that measured shares are laid beside."""
     gates: tuple[GateRule, ...] = ()
     draws_per_probe: int = Field(default=8, ge=1)
     confidence: FiniteFloat = Field(default=0.95, gt=0.5, lt=1)
@@ -231,7 +233,7 @@ def _line(fault: ErrorDetails, source: str, model: type[BaseModel]) -> str:
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """Field names of the model that a path of an error leads to."""
     children: dict[str, type[BaseModel]] = {"gates": GateRule} | dict.fromkeys(
-        ("generators", "probes", "scorers", "metrics"), Use
+        ("generators", "probes", "scorers", "metrics", "references"), Use
     )
     if model is AuditSpec and path:
         return list(children[str(path[0])].model_fields) if str(path[0]) in children else []

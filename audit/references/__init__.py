@@ -1,0 +1,1 @@
+"""References: one family of distributions a file."""
