@@ -1,96 +1,187 @@
-"""Metric ``representation``: who is shown: shares of each perceived label, and how far they are from equal."""
+"""Metric ``representation``: who is shown: shares of each perceived label, and how far they are from references."""
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from audit.calibration import Calibration, read_calibration
 from audit.component import Column, Context, Measured, Metric
-from audit.errors import SpecError
-from audit.metrics.averages import Quantity, family, panelled
+from audit.errors import InputError, SpecError
+from audit.metrics.averages import Quantity, panelled
+from audit.metrics.beside import Beside, Yardstick
+from audit.metrics.label_shares import CellShares, LabelShares
 from audit.metrics.sample import Cell, Sample, chosen_axes, protocol
-from audit.metrics.unevenness import Labelled, Unevenness
-from audit.metrics.wording import UNCORRECTED, described, share_title, subject
-from audit.panels import Heatmap
+from audit.metrics.share_charts import heatmap, share_chart
+from audit.metrics.share_findings import ShareFindings
+from audit.metrics.unevenness import Unevenness
+from audit.metrics.wording import described, share_title, subject
 
 __all__ = ["Representation"]
 
-MOST_ROWS = 40
+Cells = Sequence[tuple[Cell, CellShares | None]]
 
 
 class Representation(Metric):
     """Shares of the labels of a column over all draws and by cell, clustered by probe, and their skew.
 
-    Of a regional column (faces), the largest region of each image counts. ``skew`` is the total variation from equal
-    shares, beside what an even generator shows at the same n; ``excess_skew`` is the difference of the two. Equal
-    shares are a yardstick, not a target.
+    Of a regional column (faces), the largest region of each image counts. Shares are corrected for the classifier's error
+    by people's labels where some were imported, else by a stated ``calibration``, else marked uncorrected. ``skew`` is the
+    total variation from equal shares, and from each reference of the spec, beside what chance shows at the same n;
+    ``excess_skew`` is the difference of the two. Equal shares and references are yardsticks, not targets.
     """
 
-    quantities: ClassVar[tuple[str, ...]] = ("share", "skew", "excess_skew")
-
-    source: ClassVar[str] = "total variation: Cho et al. 2023 (DALL-Eval) report it as MAD = 2 TV / K, without its null"
+    version: ClassVar[int] = 2
+    quantities: ClassVar[tuple[str, ...]] = ("share", "uncorrected_share", "pooled_share", "skew", "excess_skew")
+    source: ClassVar[str] = (
+        "total variation: Cho et al. 2023 (DALL-Eval) report it as MAD = 2 TV / K, without its null; "
+        "tests: Rao & Scott 1981; correction: Angelopoulos, Duchi & Zrnic 2023 (PPI++), Lang & Reiczigel 2014"
+    )
 
     column: str
     """A label column, such as ``attributes.perceived_gender``."""
+    jointly: tuple[str, ...] = ()
+    """Further label columns: labels become combinations, such as ``feminine, older``; these are not corrected."""
     by: tuple[str, ...] | None = None
     """Axes whose levels are cells; None: all contrast axes."""
+    crossed: bool = False
+    """Cells are the combinations of the levels of all axes of ``by``, instead of the levels of each."""
     min_n: int = Field(default=10, ge=1)
-    """A cell with fewer labelled draws gets no estimate."""
+    """A cell with fewer labelled draws gets no estimate of its own."""
+    pool_below: int = Field(default=30, ge=0)
+    """Cells with fewer labelled draws get a partially pooled share too, where there are three cells or more."""
+    adjust: Literal["holm", "bh", "by"] = "holm"
+    """How the p-values of all cells are adjusted together: Holm, Benjamini-Hochberg or Benjamini-Yekutieli."""
+    calibration: Path | None = None
+    """JSON file with confusion counts of the classifier, see ``audit.calibration``."""
 
     def axes(self) -> tuple[str, ...]:
         """Those of ``by``."""
         return self.by or ()
 
     def reads(self) -> tuple[str, ...]:
-        """The label column."""
-        return (self.column,)
+        """The label columns."""
+        return (self.column, *self.jointly)
+
+    def check(self) -> None:
+        """See that the calibration can be used."""
+        if self.calibration and self.jointly:
+            raise SpecError(
+                "representation: combinations of labels are not corrected; leave out `calibration` or `jointly`"
+            )
+        self._calibration()
 
     def measure(self, name: str, context: Context) -> Iterable[Measured]:
         """``share`` of each label, ``skew`` and ``excess_skew``, for all draws and by cell."""
-        column = described(name, self.column, context.columns)
-        if column.kind != "label":
-            raise SpecError(f"metrics.{name}.params.column: {self.column} holds a {column.kind}; a label column is needed")
+        columns = [self._label_column(name, path, context) for path in self.reads()]
         axes = chosen_axes(name, self.by, context)
-        labels = column.levels or _observed(context, self.column)
+        levels = [column.levels or _observed(context, path) for column, path in zip(columns, self.reads(), strict=True)]
         for generator in context.generators:
             sample = Sample.of(context, generator)
-            cells = list(sample.cells(axes))
-            labelled = Labelled.of(sample, self.column, labels)
-            shares = [
-                family(self._share(name, label, column, context), sample, labelled.is_label(label), cells)
-                for label in labels
-            ]
-            yield from (one for of_label in shares for one in of_label)
-            if len(labels) > 1:
-                skew = Unevenness(self._skew(name, column, context), labelled, context.seed).measure(cells)
-                maps = [_heatmap(axis, cells, labels, shares) for axis in axes]
-                yield panelled(skew[0], *maps)
-                yield from skew[1:]
+            labelled = LabelShares.of(sample, self.reads(), levels, context)
+            labelled = replace(labelled, calibration=self._fitting(name, labelled.labels))
+            cells = [(cell, self._shares(labelled, cell)) for cell in self._cells(sample, axes)]
+            beside = Beside(context, labelled, columns[0].name)
+            yield from self._findings(name, columns, context, (beside, cells))
 
-    def _share(self, name: str, label: str, column: Column, context: Context) -> Quantity:
+    def _findings(
+        self, name: str, columns: Sequence[Column], context: Context, found: tuple[Beside, Cells]
+    ) -> Iterator[Measured]:
+        beside, cells = found
+        labelled = beside.labelled
+        makers = [
+            ShareFindings(self._share(name, label, columns, context), labelled, k)
+            for k, label in enumerate(labelled.labels)
+        ]
+        shares = [[maker.share(cell, one) for cell, one in cells] for maker in makers]
+        for k, (maker, of_label) in enumerate(zip(makers, shares, strict=True)):
+            mirror = k == 1 and len(makers) == 2
+            yield panelled(of_label[0], None if mirror else share_chart(maker.quantity, cells, of_label, beside))
+            yield from of_label[1:]
+            yield from (maker.uncorrected(cell, one) for cell, one in cells if one and one.correction != "uncorrected")
+            yield from maker.pooled(cells[1:], self.pool_below)
+        if len(labelled.labels) < 2:
+            return
+        first, *rest = self._skew(name, columns, context, beside).measure(cells)
+        shown = [heatmap(axis, cells, labelled.labels, shares) for axis in dict.fromkeys(c.axis for c, _ in cells[1:])]
+        yield panelled(first, *shown)
+        yield from rest
+        for reference in context.references:
+            if not beside.is_equal(reference, list(cells)):
+                yield from self._skew(name, columns, context, beside, reference).measure(cells)
+
+    def _label_column(self, name: str, path: str, context: Context) -> Column:
+        column = described(name, path, context.columns)
+        if column.kind != "label":
+            raise SpecError(f"metrics.{name}.params.column: {path} holds a {column.kind}; a label column is needed")
+        return column
+
+    def _calibration(self) -> Calibration | None:
+        return read_calibration(self.calibration) if self.calibration else None
+
+    def _fitting(self, name: str, labels: tuple[str, ...]) -> Calibration | None:
+        found = self._calibration()
+        try:
+            if found:
+                found.usable(labels)
+        except (InputError, ValueError) as error:
+            raise SpecError(f"metrics.{name}.params.calibration: {self.calibration}: {error}") from error
+        return found
+
+    def _cells(self, sample: Sample, axes: Sequence[str]) -> list[Cell]:
+        return list(sample.crossed(axes) if self.crossed and len(axes) > 1 else sample.cells(axes))
+
+    def _shares(self, labelled: LabelShares, cell: Cell) -> CellShares | None:
+        return labelled.cell(cell) if len(cell.among(labelled.present)) >= max(self.min_n, 1) else None
+
+    def _share(self, name: str, label: str, columns: Sequence[Column], context: Context) -> Quantity:
         return Quantity(
             name=f"{name}.share",
-            title=share_title(column, label),
-            protocol=protocol(f"share of {label!r}", [self.column], context),
+            title=share_title(columns[0], label),
+            protocol=self._protocol(f"share of {label!r}", context),
             confidence=context.confidence,
             unit="share",
-            note=UNCORRECTED,
             min_n=self.min_n,
             label=label,
         )
 
-    def _skew(self, name: str, column: Column, context: Context) -> Quantity:
-        return Quantity(
-            name=f"{name}.skew",
-            title=f"Distance of {subject(column)} from equal shares (total variation)",
-            protocol=protocol("total variation from equal shares", [self.column], context),
-            confidence=context.confidence,
-            unit="fraction",
-            better="lower",
-            source=self.source,
-            note=f"Equal shares are a yardstick, not a target. {UNCORRECTED}",
-            min_n=self.min_n,
+    def _skew(
+        self, name: str, columns: Sequence[Column], context: Context, beside: Beside, reference: str = ""
+    ) -> Unevenness:
+        what = " and ".join(subject(column) for column in columns)
+        yardstick, caveat = "equal shares", "Equal shares are a yardstick, not a target"
+        recipe = "total variation from equal shares"
+        if reference:
+            about = context.references[reference].about()
+            yardstick = about.title
+            caveat = f"{about.caveats}. A yardstick, not a target" if about.caveats else "A yardstick, not a target"
+            recipe = f"total variation from {reference}={context.reference_ids.get(reference, '')}"
+        equal = Yardstick.equal(len(beside.labelled.labels))
+        return Unevenness(
+            Quantity(
+                name=f"{name}.skew",
+                title=f"Distance of {what} from {yardstick} (total variation)",
+                protocol=self._protocol(recipe, context),
+                confidence=context.confidence,
+                unit="fraction",
+                better="lower",
+                source=self.source,
+                note=caveat,
+                min_n=self.min_n,
+            ),
+            beside.labelled,
+            context.seed,
+            self.adjust,
+            (lambda cell: beside.yardstick(reference, cell)) if reference else (lambda _: equal),
+            reference,
         )
+
+    def _protocol(self, recipe: str, context: Context) -> str:
+        found = self._calibration()
+        told = f"{recipe}, confusion counts {found.id}" if found else recipe
+        return protocol(told, self.reads(), context)
 
 
 def _observed(context: Context, column: str) -> tuple[str, ...]:
@@ -100,30 +191,3 @@ def _observed(context: Context, column: str) -> tuple[str, ...]:
         value, present, _ = Sample.of(context, generator).labels(column)
         found |= {str(label) for label in value[present]}
     return tuple(sorted(found))
-
-
-def _heatmap(
-    axis: str, cells: Sequence[Cell], labels: Sequence[str], shares: Sequence[Sequence[Measured]]
-) -> Heatmap | None:
-    """Label by level of an axis; of many levels, those whose shares lie furthest from equal."""
-    even = 1 / len(labels)
-    rows: list[tuple[str, tuple[float | None, ...]]] = []
-    for position, cell in enumerate(cells):
-        if cell.axis == axis:
-            rows.append((cell.level, tuple(of_label[position].finding.estimate for of_label in shares)))
-    if not rows:
-        return None
-    summary = f"Shares of each label at {len(rows)} levels of {axis}; empty where there are too few draws."
-    if len(rows) > MOST_ROWS:
-        rows.sort(key=lambda row: -sum(abs(value - even) for value in row[1] if value is not None))
-        rows = rows[:MOST_ROWS]
-        summary += f" The {MOST_ROWS} levels furthest from equal shares are shown."
-    return Heatmap(
-        title=f"Shares by {axis}",
-        summary=summary,
-        rows=tuple(level for level, _ in rows),
-        columns=tuple(labels),
-        values=tuple(values for _, values in rows),
-        unit="share",
-        center=even,
-    )

@@ -19,7 +19,7 @@ Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-RESERVED = frozenset({"label", "column", "against"})
+RESERVED = frozenset({"label", "column", "against", "reference"})
 """Keys of ``Finding.where`` that metrics use themselves; an axis of that name gets a prefix."""
 
 
@@ -170,6 +170,23 @@ class Sample:
             key = f"axis {axis}" if axis in RESERVED else axis
             for level, rows in self._rows_by_level(axis):
                 yield Cell({key: level}, rows, n, axis, level)
+
+    def crossed(self, axes: Sequence[str]) -> Iterator[Cell]:
+        """All draws, then those of each combination of levels that a probe has on all of the axes."""
+        n = len(self)
+        yield Cell({}, np.arange(n), n)
+        code, probes = self.table.asked
+        levels = [self.table.probes[str(probe)].levels for probe in probes]
+        combined = [tuple(own[axis] for axis in axes) if all(axis in own for axis in axes) else () for own in levels]
+        known = sorted(set(combined) - {()})
+        place = {combination: position for position, combination in enumerate(known)}
+        of_draw = np.array([place.get(each, -1) for each in combined], dtype=np.int64)[code] if n else code
+        order = np.argsort(of_draw, kind="stable")
+        ends = np.searchsorted(of_draw[order], np.arange(len(known) + 1))
+        for combination, start, end in zip(known, ends[:-1], ends[1:], strict=True):
+            pairs = zip(axes, combination, strict=True)
+            where = {f"axis {axis}" if axis in RESERVED else axis: level for axis, level in pairs}
+            yield Cell(where, order[start:end], n, " x ".join(axes), ", ".join(combination))
 
     def _rows_by_level(self, axis: str) -> Iterator[tuple[str, Ints]]:
         """Positions of the draws of each level that a probe has on an axis."""
