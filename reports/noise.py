@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from audit.component import Audited
 from audit.records import Finding, Interval, Verdict
+from reports.wording import POINTS
 
 __all__ = ["settled"]
 
@@ -30,7 +31,7 @@ def settled(audited: Audited) -> Audited:
 
 
 def _kind(finding: Finding) -> tuple[str, str]:
-    return finding.metric.partition(".")[0], "share" if finding.unit in ("share", "fraction") else finding.unit
+    return finding.metric.partition(".")[0], "share" if finding.unit in ("share", "fraction", POINTS) else finding.unit
 
 
 def _rounding(scale: float) -> Rounding:

@@ -69,7 +69,7 @@ def restated(text: str, verdict: Verdict, finding: Finding | None) -> str:
     }
     known = "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
     if known:
-        alone = rf"(?<![\w./\[-])(?:{known})(?![\w/\]]|[.,]\d|\s?%)"
+        alone = rf"(?<![\w./\[-])(?:{known})(?![\w/\]]|[.,]\d|\s?%|\spoints)"
         text = re.sub(alone, lambda found: spellings[found[0]], text)
     return re.sub(r"(?<=\d) ?%", "\u00a0%", text)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from audit.records import Finding, Interval, Verdict
 
 __all__ = [
+    "POINTS",
     "clean",
     "clip",
     "count",
@@ -25,6 +26,9 @@ __all__ = [
 
 SHARES = frozenset({"share", "proportion"})
 """Units whose values are parts of a whole and are shown as percentages."""
+
+POINTS = "share difference"
+"""Unit of one share less another: shown in percentage points."""
 
 INDICES = frozenset({"fraction", "index", "1"})
 """Units of bare numbers, such as a total variation: naming them behind each number would tell nothing."""
@@ -165,8 +169,11 @@ def mark(value: float, unit: str = "") -> str:
 
 
 def tick_words(ticks: Sequence[float], unit: str = "") -> list[str]:
-    """Labels for the ticks of an axis, with as many decimals as their distance needs; shares as percentages."""
-    factor, sign = (100, "\u00a0%") if is_share(unit) else (1, "")
+    """Labels for the ticks of an axis, with as many decimals as their distance needs; shares as percentages.
+
+    Differences of shares are percentage points without the word, for which there is no room.
+    """
+    factor, sign = (100, "\u00a0%") if is_share(unit) else (100, "") if unit == POINTS else (1, "")
     step = factor * (ticks[1] - ticks[0] if len(ticks) > 1 else abs(ticks[0]) if ticks else 1.0)
     places = next((d for d in range(FIXED_DECIMALS) if abs(round(step, d) - step) < step / 1000), None)
     return [number(factor * tick, places) + sign for tick in ticks]
