@@ -1,92 +1,194 @@
-"""Metric ``disparity``: how far a score or a share differs between the levels of an axis."""
+"""Metric ``disparity``: how far quality of service, a score or a share differs between the levels of an axis."""
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Iterator
+from typing import ClassVar, Literal, Self
 
-import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from audit.component import Column, Context, Measured, Metric
 from audit.digest import derive_seed
 from audit.errors import SpecError
-from audit.metrics.averages import Quantity, family
+from audit.metrics.averages import BY_PROMPT, Quantity, family
+from audit.metrics.contrasts import adjusted
 from audit.metrics.levels import Levels
+from audit.metrics.outcomes import TITLES, absent, came_of
+from audit.metrics.readings import reading
 from audit.metrics.sample import Sample, Scores, chosen_axes, protocol
-from audit.metrics.wording import UNCORRECTED, described, mean_title, meaning, share_title
+from audit.metrics.wording import COUNT, described, lowered, mean_title, meaning, share_title
+from audit.stats.intervals import ASSUMED_CORRELATION
 
 __all__ = ["Disparity"]
 
+FOUND = "found"
+
+Compared = tuple[Quantity, Scores]
+"""What is averaged by level, and its value for each draw."""
+
 
 class Disparity(Metric):
-    """Mean of a column by level of an axis, the largest gap, and the difference of each two levels.
+    """Means and shares by level of an axis, the largest gap of each, and the difference of each two levels.
+
+    One entry may compare several things: number columns (the fit to the prompt, the size delivered), what came of the draws
+    (refusals are a quality of service, not only a gap in the data), and whether a scorer found anything (a face). Their
+    tests are adjusted for one another (Holm).
 
     The gap is the highest less the lowest mean. Noise alone makes it larger than 0, the more so the more levels there
     are, so ``expected`` says what the same draws show when levels mean nothing (labels shuffled between probes, or
-    within counterfactual pairs). Arms of a pair share their seeds and are compared pair by pair.
+    within counterfactual pairs), and the p-value how often they then show as much. Arms of a pair share their seeds and are
+    compared pair by pair.
+
+    What ``columns``, ``outcomes`` and ``found`` ask is told apart by ``where.column`` (``where: {column: refused}``); of
+    ``found`` also by ``where.label: found``. What ``column`` asks has neither.
     """
 
     quantities: ClassVar[tuple[str, ...]] = ("mean", "gap", "difference")
 
     source: ClassVar[str] = "permutation null: Lehmann & Romano 2005, section 15.2; range over Bonferroni t intervals"
 
-    column: str
+    by: str
+    """The axis whose levels are compared."""
+    column: str | None = None
     """A number column, or a label column together with ``level``."""
     level: str | None = None
     """Of a label column: the label whose share is compared."""
-    by: str
-    """The axis whose levels are compared."""
+    columns: tuple[str, ...] = ()
+    """Number columns, such as ``clip.cosine`` and ``pixels.width``."""
+    outcomes: tuple[Literal["refused", "filtered", "failed"], ...] = ()
+    """Shares of draws that ended so."""
+    found: tuple[str, ...] = ()
+    """Columns of which the share of images with anything found is compared: no abstention, and no count of 0."""
     min_n: int = Field(default=10, ge=1)
     """A level with fewer draws is left out of the gap, and said to be."""
+
+    @model_validator(mode="after")
+    def _asks_something_once(self) -> Self:
+        if not (self.column or self.columns or self.outcomes or self.found):
+            raise ValueError("nothing to compare: name a `column`, `columns`, `outcomes` or `found`")
+        if self.level is not None and self.column is None:
+            raise ValueError("level: it is a label of `column`; name the column, or leave it out")
+        for what in ("columns", "outcomes", "found"):
+            named = getattr(self, what)
+            if len(set(named)) < len(named):
+                raise ValueError(f"{what}: each is named once; got {', '.join(named)}")
+        return self
 
     def axes(self) -> tuple[str, ...]:
         """Those of ``by``."""
         return (self.by,)
 
     def reads(self) -> tuple[str, ...]:
-        """The compared column."""
-        return (self.column,)
+        """The compared columns."""
+        own = () if self.column is None else (self.column,)
+        return tuple(dict.fromkeys([*own, *self.columns, *self.found]))
 
     def measure(self, name: str, context: Context) -> Iterable[Measured]:
-        """``mean`` by level, ``gap``, and ``difference`` of each two levels."""
-        column = described(name, self.column, context.columns)
-        self._check_column(name, column)
+        """``mean`` by level, ``gap``, and ``difference`` of each two levels, of everything compared."""
+        self._check_columns(name, context)
         axes = chosen_axes(name, (self.by,), context)
-        quantity = self._quantity(name, column, context)
         for generator in context.generators:
             sample = Sample.of(context, generator)
-            scores = self._scores(sample)
             cells = list(sample.cells(axes))
-            yield from family(quantity, sample, scores, cells)
-            levels = Levels.of(quantity, sample, scores, cells[1:])
-            yield levels.gap(derive_seed(context.seed, name, generator))
-            yield from levels.differences()
+            gaps: list[Measured] = []
+            differences: list[Measured] = []
+            for quantity, scores in self._compared(name, sample, context):
+                yield from family(quantity, sample, scores, cells)
+                levels = Levels.of(quantity, sample, scores, cells[1:])
+                gaps.append(levels.gap(derive_seed(context.seed, name, generator)))
+                differences.extend(levels.differences())
+            yield from adjusted(gaps, "holm", "gaps")
+            yield from adjusted(differences, "holm", "differences")
 
-    def _check_column(self, name: str, column: Column) -> None:
+    def _compared(self, name: str, sample: Sample, context: Context) -> Iterator[Compared]:
+        if self.column is not None:
+            yield self._one_column(name, sample, context)
+        for path in self.columns:
+            yield self._number(name, path, context, apart=path), sample.numbers(path)
+        for outcome in self.outcomes:
+            yield self._outcome(name, outcome, context), came_of(sample, outcome)
+        for path in self.found:
+            nothing = absent(sample, path, context)
+            yield self._found(name, path, context), Scores(1 - nothing.value, nothing.present, nothing.reason)
+
+    def _one_column(self, name: str, sample: Sample, context: Context) -> Compared:
+        assert self.column is not None
+        if self.level is None:
+            return self._number(name, self.column, context), sample.numbers(self.column)
+        read = reading(sample, self.column, self.level, context)
+        quantity = Quantity(
+            name=f"{name}.mean",
+            title=share_title(context.columns[self.column], self.level),
+            protocol=protocol(f"share of {self.level!r}", [self.column], context),
+            confidence=context.confidence,
+            unit=read.unit,
+            note=read.note,
+            min_n=self.min_n,
+            correction=read.correction,
+        )
+        return quantity, read.scores
+
+    def _number(self, name: str, path: str, context: Context, *, apart: str = "") -> Quantity:
+        column = context.columns[path]
+        return Quantity(
+            name=f"{name}.mean",
+            title=mean_title(column),
+            protocol=protocol("mean", [path], context),
+            confidence=context.confidence,
+            unit=column.unit,
+            better=column.better,
+            note=meaning(column),
+            min_n=self.min_n,
+            column=apart,
+        )
+
+    def _outcome(self, name: str, outcome: str, context: Context) -> Quantity:
+        return Quantity(
+            name=f"{name}.mean",
+            title=TITLES[outcome],
+            protocol=f"share of draws {outcome}",
+            confidence=context.confidence,
+            unit="share",
+            better="lower",
+            correlation=ASSUMED_CORRELATION if outcome == "failed" else BY_PROMPT,
+            min_n=self.min_n,
+            column=outcome,
+        )
+
+    def _found(self, name: str, path: str, context: Context) -> Quantity:
+        what = lowered(context.columns[path].title or path)
+        return Quantity(
+            name=f"{name}.mean",
+            title=f"Share of images with {what}" if _counts(path) else f"Share of images with a value of {what}",
+            protocol=protocol("share of images with anything found", [path], context),
+            confidence=context.confidence,
+            unit="share",
+            better="higher",
+            note="To find nothing is the scorer's doing as much as the image's",
+            min_n=self.min_n,
+            column=path,
+            label=FOUND,
+        )
+
+    def _check_columns(self, name: str, context: Context) -> None:
+        for path in self.found:
+            described(name, path, context.columns)
+        for path in self.columns:
+            kind = described(name, path, context.columns).kind
+            if kind != "number":
+                hint = "; for the share of a label use `column` and `level`" if kind == "label" else ""
+                raise SpecError(f"metrics.{name}.params.columns: {path} holds {kind}s; a number column is needed{hint}")
+        if self.column is not None:
+            self._check_column(name, self.column, described(name, self.column, context.columns))
+
+    def _check_column(self, name: str, path: str, column: Column) -> None:
         where = f"metrics.{name}.params"
         if column.kind == "vector":
-            raise SpecError(f"{where}.column: {self.column} holds vectors; a number or label column is needed")
+            raise SpecError(f"{where}.column: {path} holds vectors; a number or label column is needed")
         if (column.kind == "label") != (self.level is not None):
             lack = "needs `level`, the label to compare" if self.level is None else "holds numbers, so leave out `level`"
-            raise SpecError(f"{where}.level: {self.column} {lack}")
+            raise SpecError(f"{where}.level: {path} {lack}")
         if self.level is not None and column.levels and self.level not in column.levels:
             raise SpecError(f"{where}.level: {self.level!r} is none of {', '.join(column.levels)}")
 
-    def _quantity(self, name: str, column: Column, context: Context) -> Quantity:
-        share = self.level is not None
-        what = f"share of {self.level!r}" if share else "mean"
-        return Quantity(
-            name=f"{name}.mean",
-            title=share_title(column, self.level) if self.level is not None else mean_title(column),
-            protocol=protocol(what, [self.column], context),
-            confidence=context.confidence,
-            unit="share" if share else column.unit,
-            better="none" if share else column.better,
-            note=UNCORRECTED if share else meaning(column),
-            min_n=self.min_n,
-        )
 
-    def _scores(self, sample: Sample) -> Scores:
-        if self.level is None:
-            return sample.numbers(self.column)
-        value, present, reason = sample.labels(self.column)
-        return Scores((value == self.level).astype(np.float64), present, reason)
+def _counts(path: str) -> bool:
+    return path.endswith(f".{COUNT}")

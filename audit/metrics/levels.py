@@ -2,23 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 
-from audit.component import Contribution, Measured
+from audit.component import Measured, Parts
 from audit.metrics.averages import Quantity, sentences
-from audit.metrics.sample import Cell, Floats, Mask, Sample, Scores, why_missing
+from audit.metrics.contrasts import Contrast, amount, apart, contrast, told_interval
+from audit.metrics.sample import Cell, Floats, Ints, Sample, Scores, why_missing
 from audit.metrics.wording import lowered
 from audit.records import Finding, Interval
-from audit.stats.gaps import difference_values, gap, permuted_gap
-from audit.stats.paired import Difference, Parts, difference
+from audit.stats import paired
+from audit.stats.gaps import GapNull, difference_values, gap, permuted_gap
 from audit.table import Strings
 
 __all__ = ["Levels"]
 
 MOST_PAIRS_OF = 6
 """With more levels than this, only the largest difference is reported, not that of every pair."""
+MOST_LEVELS = 1000
+"""Every two levels are compared for the largest gap, so the work grows with the square of their number."""
 ONE_PROBE = "A level has one probe: this speaks of these probes only, not of other prompts or classes."
 
 
@@ -44,34 +47,38 @@ class Levels:
 
     @classmethod
     def of(cls, quantity: Quantity, sample: Sample, scores: Scores, cells: Sequence[Cell]) -> "Levels":
-        """Sum the values of a sample by unit and level."""
-        enough = [int((cell.mask & scores.present).sum()) >= quantity.min_n for cell in cells]
-        kept = [cell for cell, there in zip(cells, enough, strict=True) if there]
-        left_out = tuple(cell.level for cell, there in zip(cells, enough, strict=True) if not there)
-        one_probe = any(sample.units(cell.mask & scores.present).one_probe for cell in kept)
-        present = scores.present & _union(kept, len(sample))
-        units = sample.units(present, draws=one_probe)
-        names, member = np.unique(units.cluster.astype(str), return_inverse=True)
-        totals, sizes = np.zeros((len(names), len(kept))), np.zeros((len(names), len(kept)))
-        for k, cell in enumerate(kept):
-            here = cell.mask[present]
-            sizes[:, k] = np.bincount(member[here], minlength=len(names))
-            totals[:, k] = np.bincount(member[here], scores.value[present][here], minlength=len(names))
-        return cls(quantity, sample, scores, kept, left_out, names.astype(object), totals, sizes, one_probe)
+        """Sum the values of a sample by unit and level; without sums where there are more levels than can be compared."""
+        rows = [cell.among(scores.present) for cell in cells]
+        kept = [k for k, there in enumerate(rows) if len(there) >= quantity.min_n]
+        left_out = tuple(cells[k].level for k in range(len(cells)) if k not in set(kept))
+        chosen = [cells[k] for k in kept]
+        if len(kept) > MOST_LEVELS:
+            nothing = np.zeros((0, len(kept)))
+            return cls(quantity, sample, scores, chosen, left_out, np.zeros(0, dtype=object), nothing, nothing, False)
+        one_probe = any(sample.units(rows[k]).one_probe for k in kept)
+        every = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *(rows[k] for k in kept)]))
+        units = sample.units(every, draws=one_probe)
+        shape = (len(units.names), len(kept))
+        totals, sizes = np.zeros(shape), np.zeros(shape)
+        for column, k in enumerate(kept):
+            member = units.code[np.searchsorted(every, rows[k])]
+            sizes[:, column] = np.bincount(member, minlength=shape[0])
+            totals[:, column] = np.bincount(member, scores.value[rows[k]], minlength=shape[0])
+        return cls(quantity, sample, scores, chosen, left_out, units.names, totals, sizes, one_probe)
 
     def gap(self, seed: int) -> Measured:
-        """Highest less lowest mean, with what it is when levels mean nothing."""
+        """Highest less lowest mean, with what it is when levels mean nothing, and how often it is then as large."""
         finding = self._finding("gap", self._gap_title(), {}, self.cells)
         if len(self.cells) < 2:
             return Measured(_without(finding, "No estimate: fewer than two levels have enough draws"))
-        share = self.quantity.unit == "share"
-        found = gap(self.totals, self.sizes, confidence=self.quantity.confidence, share=share)
+        if len(self.cells) > MOST_LEVELS:
+            why = f"No estimate: {len(self.cells)} levels, and at most {MOST_LEVELS} are compared; name a coarser axis"
+            return Measured(_without(finding, why))
+        quantity = self.quantity
+        share = quantity.unit == "share"
+        found = gap(self.totals, self.sizes, confidence=quantity.confidence, share=share, correlation=quantity.correlation)
         null = permuted_gap(self.totals, self.sizes, np.random.default_rng(seed))
         highest, lowest = self.cells[found.highest].level, self.cells[found.lowest].level
-        told = (
-            f"Highest: {highest}; lowest: {lowest}. Where levels mean nothing it is {null.mean:.3g} on average, and "
-            f"below {null.high:.3g} in 97.5 % of shuffles"
-        )
         update = {
             "estimate": found.value,
             "interval": Interval(low=found.interval[0], high=found.interval[1]) if found.interval else None,
@@ -79,10 +86,15 @@ class Levels:
             "title": f"{finding.title}: {highest} minus {lowest}",
             "better": "lower",
             "clusters": len(self.units),
-            "method": "highest less lowest mean; simultaneous intervals of all differences; expectation by permutation",
-            "note": sentences(told, finding.note),
+            "p_value": null.p_value,
+            "bounds": self._bounds(list(permutations(range(len(self.cells)), 2)), least=0.0),
+            "method": "highest less lowest mean; simultaneous intervals of all differences; expectation and p-value by "
+            "permutation",
         }
-        return Measured(finding.model_copy(update=update), self._parts(found.highest, found.lowest))
+        finding = finding.model_copy(update=update)
+        told = self._gap_told(finding, (found.highest, found.lowest), null)
+        finding = finding.model_copy(update={"note": sentences(told, finding.note)})
+        return Measured(finding, self._parts(found.highest, found.lowest))
 
     def differences(self) -> Iterator[Measured]:
         """Difference of each two levels; none where there are more than six."""
@@ -93,73 +105,100 @@ class Levels:
             where = dict(one.where) | {"against": other.level}
             title = f"Difference in {lowered(self.quantity.title)}: {one.level} minus {other.level}"
             finding = self._finding("difference", title, where, [one, other])
-            share = self.quantity.unit == "share"
-            confidence = self.quantity.confidence
-            moved = difference(self._side(first), self._side(second), confidence=confidence, share=share)
-            yield Measured(_moved(finding, moved), self._parts(first, second))
+            moved = _moved(finding, contrast(self.quantity, self._side(first), self._side(second)))
+            moved = moved.model_copy(update={"bounds": self._bounds([(first, second)])})
+            told = sentences(self._difference_told(moved, first, second), moved.note)
+            yield Measured(moved.model_copy(update={"note": told}), self._parts(first, second))
 
     def _gap_title(self) -> str:
         axis = f"levels of {self.cells[0].axis}" if self.cells else "levels"
         return f"Largest gap in {lowered(self.quantity.title)} between {axis}"
 
-    def _side(self, level: int) -> Parts:
+    def _gap_told(self, finding: Finding, ends: tuple[int, int], null: GapNull) -> str:
+        highest, lowest = (f"{self.cells[k].level} ({amount(self._mean(k), self.quantity.unit)})" for k in ends)
+        mean, high = amount(null.mean, finding.unit), amount(null.high, finding.unit)
+        size = f"{amount(finding.estimate or 0.0, finding.unit)} apart ({told_interval(finding)})"
+        by_chance = f"Where levels mean nothing it is {mean} on average, and below {high} in 97.5 % of shuffles"
+        return f"Highest: {highest}; lowest: {lowest}; {size}. {by_chance}"
+
+    def _difference_told(self, finding: Finding, first: int, second: int) -> str:
+        one, other = (f"{self.cells[k].level} ({amount(self._mean(k), self.quantity.unit)})" for k in (first, second))
+        size = f"{amount(finding.estimate or 0.0, finding.unit)} ({told_interval(finding)})"
+        ends = finding.interval
+        open_end = ": it is not shown that they differ" if ends is None or ends.low <= 0 <= ends.high else ""
+        return f"{one} less {other} is {size}{open_end}"
+
+    def _mean(self, level: int) -> float:
+        return float(self.totals[:, level].sum() / self.sizes[:, level].sum())
+
+    def _side(self, level: int) -> paired.Parts:
         there = np.flatnonzero(self.sizes[:, level] > 0)
         return {str(self.units[u]): (float(self.totals[u, level]), float(self.sizes[u, level])) for u in there}
 
-    def _parts(self, first: int, second: int) -> tuple[Contribution, ...]:
+    def _parts(self, first: int, second: int) -> Parts:
         """What each unit adds; their interval is the linearised one."""
         values = difference_values(self.totals, self.sizes, first, second)
-        either = np.flatnonzero((self.sizes[:, first] > 0) | (self.sizes[:, second] > 0))
-        return tuple(
-            Contribution(str(self.units[u]), str(self.units[u]), float(value), 1.0, float(value * value))
-            for u, value in zip(either, values, strict=True)
-        )
+        either = (self.sizes[:, first] > 0) | (self.sizes[:, second] > 0)
+        return Parts(self.units[either], values, np.ones(len(values)), values * values)
+
+    def _bounds(self, pairs: Sequence[tuple[int, int]], least: float = -1.0) -> Interval | None:
+        """Range of the largest of some differences of shares over all that the missing draws might have been."""
+        missing = np.array([len(cell.among(~self.scores.present)) for cell in self.cells], dtype=np.float64)
+        if self.quantity.unit != "share" or not missing.any():
+            return None
+        hits, whole = self.totals.sum(axis=0), self.sizes.sum(axis=0) + missing
+        low, high = hits / whole, (hits + missing) / whole
+        ends = np.array([(low[a] - high[b], high[a] - low[b]) for a, b in pairs])
+        return Interval(low=max(least, float(ends[:, 0].max())), high=float(ends[:, 1].max()))
 
     def _finding(self, quantity: str, title: str, where: dict[str, str], cells: Sequence[Cell]) -> Finding:
-        mask = _union(cells, len(self.sample))
-        missing = mask & ~self.scores.present
+        present, missing = _rows(cells, self.scores.present), _rows(cells, ~self.scores.present)
         left_out = f"Left out, too few draws: {', '.join(self.left_out[:8])}" if self.left_out and not where else ""
         more = f" and {len(self.left_out) - 8} more" if left_out and len(self.left_out) > 8 else ""
+        own = self.quantity.where(Cell.of({}, np.zeros(0, dtype=bool)))
         return Finding(
             metric=f"{self.quantity.name.removesuffix('.mean')}.{quantity}",
             title=title,
             protocol=f"{quantity} of {self.quantity.protocol}",
             generator=self.sample.generator,
-            where=where,
+            where=where | own,
             estimate=None,
             interval=None,
             confidence=self.quantity.confidence,
-            unit="fraction" if self.quantity.unit == "share" else self.quantity.unit,
+            unit=apart(self.quantity.unit),
             better="none",
-            n=int((mask & self.scores.present).sum()),
-            n_missing=int(missing.sum()),
+            n=len(present),
+            n_missing=len(missing),
             clusters=0,
             method="none",
             source=self.quantity.source,
+            correction=self.quantity.correction,
             note=sentences(
                 left_out + more,
                 ONE_PROBE if self.one_probe else "",
                 self.quantity.note,
-                why_missing(self.scores.reason[missing]),
+                why_missing(self.scores.reason[missing]) or "No draw is missing",
             ),
         )
 
 
-def _union(cells: Sequence[Cell], n: int) -> Mask:
-    return np.asarray(np.any([np.zeros(n, dtype=bool), *(cell.mask for cell in cells)], axis=0))
+def _rows(cells: Sequence[Cell], mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ints:
+    """Positions of the draws of some cells that a mask holds, each once."""
+    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *(cell.among(mask) for cell in cells)]))
 
 
 def _without(finding: Finding, why: str) -> Finding:
     return finding.model_copy(update={"note": sentences(why, finding.note)})
 
 
-def _moved(finding: Finding, moved: Difference) -> Finding:
-    known = moved.low is not None and moved.high is not None
+def _moved(finding: Finding, found: Contrast) -> Finding:
+    moved = found.moved
     update = {
         "estimate": moved.estimate,
-        "interval": Interval(low=moved.low, high=moved.high) if known else None,
+        "interval": found.interval,
         "expected": 0.0,
         "clusters": moved.pairs + moved.unpaired,
+        "p_value": found.p_value,
         "method": moved.method,
     }
     return finding.model_copy(update=update)

@@ -14,13 +14,14 @@ from audit.panels import Table
 from audit.stats.intervals import ASSUMED_CORRELATION
 from audit.table import MISSING
 
-__all__ = ["Outcomes"]
+__all__ = ["TITLES", "Outcomes", "absent", "came_of"]
 
 TITLES = {
     "refused": "Share of draws that the generator refused",
     "filtered": "Share of draws that a safety filter withheld",
     "failed": "Share of draws that failed",
 }
+"""What may come of a draw besides an image."""
 
 
 class Outcomes(Metric):
@@ -61,9 +62,9 @@ class Outcomes(Metric):
                     better="lower",
                     correlation=ASSUMED_CORRELATION if outcome == "failed" else BY_PROMPT,
                 )
-                yield from _family(quantity, sample, _came_of(sample, outcome), cells)
+                yield from _family(quantity, sample, came_of(sample, outcome), cells)
             for column in self.columns:
-                yield from _family(_undetected(name, column, context), sample, _absent(sample, column, context), cells)
+                yield from _family(_undetected(name, column, context), sample, absent(sample, column, context), cells)
 
 
 def _undetected(name: str, column: str, context: Context) -> Quantity:
@@ -81,21 +82,22 @@ def _undetected(name: str, column: str, context: Context) -> Quantity:
     )
 
 
-def _came_of(sample: Sample, outcome: str) -> Scores:
+def came_of(sample: Sample, outcome: str) -> Scores:
+    """1 where this came of a draw, with the reason given; nothing is missing, because every draw has an outcome."""
     hit = sample.table.outcome == outcome
     reasons = np.asarray(sample.table.column("reason"), dtype=object)
     return Scores(hit.astype(np.float64), np.ones(len(sample), dtype=bool), np.where(hit, reasons, ""))
 
 
-def _absent(sample: Sample, column: str, context: Context) -> Scores:
+def absent(sample: Sample, column: str, context: Context) -> Scores:
     """1 where a scorer abstained (or counted 0); missing where there was no image or it was never scored."""
     found = sample.table.values(column)
     looked = (sample.table.outcome == "made") & (found.present | (found.reason != MISSING))
-    absent = ~found.present
+    silent = ~found.present
     if column in context.columns and context.columns[column].kind == "number" and column.endswith(f".{COUNT}"):
         nothing = found.present & (np.asarray(found.value, dtype=np.float64) == 0)
-        return Scores((absent | nothing).astype(np.float64), looked, np.where(nothing, "none found", found.reason))
-    return Scores(absent.astype(np.float64), looked, found.reason)
+        return Scores((silent | nothing).astype(np.float64), looked, np.where(nothing, "none found", found.reason))
+    return Scores(silent.astype(np.float64), looked, found.reason)
 
 
 def _family(quantity: Quantity, sample: Sample, scores: Scores, cells: list[Cell]) -> Iterator[Measured]:

@@ -81,8 +81,10 @@ def gap(
     reach = _reach(means - ends[:, 0], ends[:, 1] - means, _correlation(totals, sizes))
     lows, highs = apart - reach, apart + reach.T
     if share:
+        there = (sizes > 0).astype(np.float64)
+        together = there.T @ there > 0
         for first, second in combinations(range(groups), 2):
-            if np.any((sizes[:, first] > 0) & (sizes[:, second] > 0)):
+            if together[first, second]:
                 one, other = _side(totals, sizes, first), _side(totals, sizes, second)
                 moved = difference(one, other, confidence=each, share=True, correlation=correlation)
                 assert moved.low is not None
