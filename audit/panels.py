@@ -74,7 +74,9 @@ class Intervals(_Panel):
     reference: FiniteFloat | None = None
     """A vertical line to compare with."""
     band: tuple[FiniteFloat, FiniteFloat] | None = None
-    """The range that an even generator of the same n would show."""
+    """The range to hold the rows against: what ``band_label`` shows."""
+    band_label: str = "an even generator"
+    """What shows a range such as the band's, in a few words."""
     marks: tuple[str, ...] = ()
     """Names of the references that the rows are laid beside."""
 

@@ -46,7 +46,7 @@ def draw_intervals(panel: Intervals) -> Sheet:
         left, right = sorted(map(scale, panel.band))
         sheet.box((left, 0), (right - left, bottom), "band")
         ends = " to ".join(mark(end, panel.unit) for end in sorted(panel.band))
-        sheet.text((0, bottom + AXIS + 12), f"shaded: an even generator, {ends}", "ink-2", size=11)
+        sheet.text((0, bottom + AXIS + 12), f"shaded: {clean(panel.band_label)}, {ends}", "ink-2", size=11)
     _axis(sheet, scale, bottom, panel.unit)
     for index, row in enumerate(shown):
         _mark(sheet, ROW * index + 25, row, scale)
