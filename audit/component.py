@@ -46,6 +46,7 @@ __all__ = [
     "DrawBatch",
     "Encoded",
     "Generator",
+    "KnownAnswer",
     "Measured",
     "Metric",
     "OnDisk",
@@ -203,6 +204,25 @@ ScoreBatch = Callable[[Sequence[View]], Sequence[Sequence[Row]]]
 """Scores a batch; gives for each view its rows: first the whole image's, then those of its regions."""
 
 
+@dataclass(frozen=True, slots=True)
+class KnownAnswer:
+    """Made-up images of which it is known what a scorer must say of the whole of each."""
+
+    what: str
+    """What the images are, in words."""
+    images: tuple[Pixels, ...]
+    expected: Mapping[str, Sequence[float | str | Abstained]]
+    """Column -> what must come out, one an image. ``Abstained``: no value, whatever the reason."""
+    tolerance: float = 0.0
+    """Most that a number may be off."""
+    wrong: float = 0.0
+    """Share of images that the scorer promises to read wrongly at most; 0 where nothing excuses an error."""
+    unread: float = 0.0
+    """Share of images with an answer on which it may abstain."""
+    prompts: tuple[str, ...] = ()
+    """What each image was asked with; empty: nothing."""
+
+
 class Scorer(Component, ABC):
     """Looks at one image at a time (in batches), never aggregates."""
 
@@ -223,6 +243,13 @@ class Scorer(Component, ABC):
 
     def requires(self) -> tuple[str, ...]:
         """Names (in the spec) of scorers whose rows of the same image it needs."""
+        return ()
+
+    def known_answers(self) -> Iterable[KnownAnswer]:
+        """What it must say of made-up images, to be asked in every run and by ``imgaudit doctor``: a second's work.
+
+        No answers: it is only seen whether it says the same of an image twice, alone and among others.
+        """
         return ()
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
-from audit.component import Column, Row, ScoreBatch, Scorer, Value, View
+from audit.component import Column, KnownAnswer, Row, ScoreBatch, Scorer, Value, View
 from audit.errors import ScoringError
 from audit.images import Pixels
 from audit.model_files import onnx_file
 from audit.records import Abstained, Scored
+from audit.scorers.drawn_face import drawn_face
 from audit.scorers.faces import NO_FACE
 from audit.scorers.onnx_session import open_model
 from audit.scorers.views import checked_pixels, number, regions, required, vector
@@ -43,6 +44,7 @@ TEMPLATE = (
 """Where dlib's five-point model places the landmarks in a chip without padding, as shares of its side."""
 NEAR = 5.0
 """Years either side of the perceived age whose probability is its confidence."""
+DRAWN_SIDE = 160
 ROWS = 256
 """Chips that the networks see together; each row is computed on its own, so this changes no number."""
 
@@ -114,6 +116,15 @@ class Attributes(Scorer):
         """The runtime of the networks and the library that cuts the chips."""
         chips = f"similarity of five landmarks, bilinear, {GENDER_SIDE} and {AGE_SIDE} px, padding {CHIP_PADDING}"
         return {**onnx_file.runtime(device), "dlib": dlib.__version__, "chips": chips}
+
+    def known_answers(self) -> tuple[KnownAnswer, ...]:
+        """Nothing of a picture without a face; of a drawn one only the same twice: what is right of it nobody can say."""
+        grey = np.full((DRAWN_SIDE, DRAWN_SIDE, 3), 128, dtype=np.uint8)
+        nobody = {column.name: (NO_FACE,) for column in self.columns()}
+        return (
+            KnownAnswer("even grey", (grey,), nobody),
+            KnownAnswer("a drawn face", (drawn_face(DRAWN_SIDE),), {}),
+        )
 
     @contextmanager
     def open(self, device: str) -> Iterator[ScoreBatch]:

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from audit.component import Column, Row, ScoreBatch, Value, View
+from audit.component import Column, KnownAnswer, Row, ScoreBatch, Value, View
 from audit.model_files import torch_device
 from audit.records import Abstained, TextPrompt
 from audit.scorers.clip_model import ClipModel, Text, UsesClip, load_clip
@@ -42,6 +42,12 @@ class Clip(UsesClip):
             Column("tokens", "number", "Tokens of the prompt before truncation, start and end included", unit="tokens"),
             Column("truncated", "label", "Whether the model saw only the beginning of the prompt", levels=("yes", "no")),
         )
+
+    def known_answers(self) -> tuple[KnownAnswer, ...]:
+        """A short prompt fits into any model's context; without a prompt there is nothing to compare with."""
+        grey = np.full((64, 64, 3), 128, dtype=np.uint8)
+        expected = {"truncated": ("no", NO_TEXT)}
+        return (KnownAnswer("a prompt of two words, no prompt", (grey, grey), expected, prompts=("a person", "")),)
 
     @contextmanager
     def open(self, device: str) -> Iterator[ScoreBatch]:

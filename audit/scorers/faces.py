@@ -15,10 +15,11 @@ import PIL
 from PIL import Image
 from pydantic import Field
 
-from audit.component import Column, Row, ScoreBatch, Scorer, Value, View
+from audit.component import Column, KnownAnswer, Row, ScoreBatch, Scorer, Value, View
 from audit.errors import WeightsError
 from audit.images import Pixels
 from audit.records import Abstained
+from audit.scorers.drawn_face import drawn_face
 from audit.scorers.views import checked_pixels
 from audit.weights import locate
 
@@ -30,6 +31,9 @@ POINTS = 5
 LONGEST = 8192
 """Long side up to which a thin image is enlarged; further, its area would explode."""
 MOST_THREADS = 16
+DRAWN_SIDE = 160
+DRAWN_SCORE = 0.8
+"""The drawn face is found with more than this."""
 
 
 class Faces(Scorer):
@@ -81,6 +85,16 @@ class Faces(Scorer):
     def numerics(self, device: str) -> dict[str, str]:  # noqa: ARG002
         """Runs on the CPU whatever the device."""
         return {"dlib": dlib.__version__, "pillow": PIL.__version__, "resize": "bicubic antialias, uint8"}
+
+    def known_answers(self) -> Iterator[KnownAnswer]:
+        """No face where there is none, and one in a drawing of one, as far as the parameters leave that beyond doubt."""
+        grey = np.full((DRAWN_SIDE, DRAWN_SIDE, 3), 128, dtype=np.uint8)
+        noise = np.random.default_rng(0).integers(0, 256, (DRAWN_SIDE, DRAWN_SIDE, 3), dtype=np.uint8)
+        if self.threshold >= 0:
+            yield KnownAnswer("even grey, noise", (grey, noise), {"count": (0.0, 0.0)})
+        seen_at = max(self.enlarge_to, min(DRAWN_SIDE, self.shrink_to))
+        if self.threshold <= DRAWN_SCORE and seen_at >= DRAWN_SIDE:
+            yield KnownAnswer("a drawn face", (drawn_face(DRAWN_SIDE),), {"count": (1.0,)})
 
     @contextmanager
     def open(self, device: str) -> Iterator[ScoreBatch]:  # noqa: ARG002

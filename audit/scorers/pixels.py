@@ -12,7 +12,7 @@ from PIL import Image
 from pydantic import Field
 from scipy import ndimage
 
-from audit.component import Column, Row, ScoreBatch, Scorer, Value, View
+from audit.component import Column, KnownAnswer, Row, ScoreBatch, Scorer, Value, View
 from audit.images import Pixels
 from audit.records import Abstained
 from audit.scorers.views import checked_pixels
@@ -67,6 +67,29 @@ class PixelStatistics(Scorer):
     def open(self, device: str) -> Iterator[ScoreBatch]:  # noqa: ARG002
         """Nothing to load."""
         yield self._score
+
+    def known_answers(self) -> tuple[KnownAnswer, ...]:
+        """Statistics of pictures so plain that they are known exactly."""
+        grey = np.full((16, 16, 3), 102, dtype=np.uint8)
+        stripes = np.zeros((8, 16, 3), dtype=np.uint8)
+        stripes[:, 1::2] = 255
+        red = np.zeros((16, 16, 3), dtype=np.uint8)
+        red[..., 0] = 255
+        # Stripes of one pixel: Laplacian 2 and -2, at both ends 1 and -1.
+        exact: dict[str, tuple[float, ...]] = {
+            "width": (16.0, 16.0, 16.0),
+            "height": (16.0, 8.0, 16.0),
+            "size_ratio": (1.0, 1.0, 1.0),
+            "brightness": (0.4, 0.5, 0.2126),
+            "contrast": (0.0, 0.5, 0.0),
+            "saturation": (0.0, 0.0, 1.0),
+            "sharpness": (0.0, 3.625, 0.0),
+        }
+        labels = {"blank": ("blank" if self.blank_below > 0 else "not blank", "not blank")}
+        return (
+            KnownAnswer("even grey, stripes, red", (grey, stripes, red), exact, tolerance=1e-6),
+            KnownAnswer("even grey, stripes", (grey, stripes), labels),
+        )
 
     def _score(self, views: Sequence[View]) -> list[list[Row]]:
         return [[Row(self._describe(view))] for view in views]

@@ -23,6 +23,7 @@ __all__ = [
     "ATTRIBUTES",
     "HEADS",
     "MONK",
+    "NOBODY",
     "SIDE",
     "SKIN_SIDE",
     "Decoded",

@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from audit.component import Column, Row, ScoreBatch, Scorer, Value, View
+from audit.component import Column, KnownAnswer, Row, ScoreBatch, Scorer, Value, View
 from audit.digest import digest, file_digest
 from audit.errors import InputError, WeightsError, WeightsMissing
 from audit.images import Pixels
@@ -24,17 +24,22 @@ from audit.records import Abstained
 from audit.scorers.views import checked_pixels
 from generators.phantom.decoding import (
     ATTRIBUTES,
+    NOBODY,
     SIDE,
     Decoded,
     Seen,
     Thresholds,
     decode,
     disagreement,
+    levels,
     skin_colours,
     tone_shares,
     white_frame,
 )
 from generators.phantom.oracle_networks import FirstNetwork, SecondNetwork, split
+from generators.phantom.render import render
+from generators.phantom.sampling import sample
+from generators.phantom.truth import preset
 
 __all__ = ["FILES", "Oracle", "PhantomOracle", "Reading", "at_side"]
 
@@ -53,6 +58,10 @@ TITLES = {
     "mobility_aid": "The drawn person uses a wheelchair",
     "tone_band": "Perceived skin tone of the drawn person: Monk 1-4, 5-7, 8-10",
 }
+RENDERS = 64
+"""Pictures of the known-answer check."""
+WRONG, UNREAD = 0.001, 0.0051
+"""Upper ends for unchanged renders in ``models/oracle/README.md``: the worst of all attributes."""
 NOTHING_READ = Abstained(reason="the first decoder read nothing to compare")
 
 Floats = npt.NDArray[np.float64]
@@ -212,6 +221,14 @@ class PhantomOracle(Scorer):
         if self.weights and not self.weights.is_dir():
             raise InputError(f"{self.weights}: no such folder; expected one with {', '.join(FILES)}")
         require(self.folder)
+
+    def known_answers(self) -> tuple[KnownAnswer, ...]:
+        """What renders of the table ``even`` were made to show, within the errors that its card promises."""
+        portraits = [sample(preset("even"), np.random.default_rng(seed)).shown for seed in range(RENDERS)]
+        shown = [levels(portrait) for portrait in portraits]
+        expected = {name: tuple(one.get(name, NOBODY) for one in shown) for name in ATTRIBUTES}
+        pictures = tuple(render(portrait, SIDE).pixels for portrait in portraits)
+        return (KnownAnswer("renders of the phantom", pictures, expected, wrong=WRONG, unread=UNREAD),)
 
     @contextmanager
     def open(self, device: str) -> Iterator[ScoreBatch]:

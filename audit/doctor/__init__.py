@@ -1,0 +1,1 @@
+"""Instrument checks: estimators and scorers held against answers that are known."""
