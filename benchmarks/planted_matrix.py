@@ -109,8 +109,8 @@ def _save(folder: Path, results: Sequence[Result], seconds: int, flags: str) -> 
 
 TOLD = (
     "Nominal 95 % intervals of the share of one label, and tests at .05 of the true shares. In **bold**: an interval "
-    "covers less than .935 by more than two standard errors. Those marked *for comparison* are not what the product gives but "
-    "what an audit says that forgets prompts, or the errors of its classifier."
+    "covers less than .935 by more than two standard errors. What is marked *for comparison* the product does not give: "
+    "it is what an audit says that forgets prompts, or the errors of its classifier."
 )
 
 
