@@ -97,7 +97,7 @@ def _described(kind: Kind, name: str) -> dict[str, str]:
         facts = {"probes": needs or str(len(plugin().probes())), "licence": plugin.licence}
     if issubclass(plugin, Reference):
         about = None if needs else plugin().about()
-        facts = {"dated": about.dated, "source": about.source} if about else {"dated": needs, "source": ""}
+        facts = {"dated": about.dated, "source": about.source} if about else {"dated": "", "source": needs}
     return {**row, **facts, "what": (plugin.__doc__ or "").strip().partition("\n")[0]}
 
 

@@ -82,7 +82,7 @@ class Run(Reference):
         known = [finding for finding in cell if finding.estimate is not None and finding.interval is not None]
         if not known:
             return Silent(f"that run has no estimate with an interval there: {cell[0].note.partition('. ')[0].rstrip('.')}")
-        shares = {finding.where["label"]: min(max(finding.estimate or 0.0, 0.0), 1.0) for finding in known}
+        shares = _shares(known, labels)
         lacking = [label for label in labels if label not in shares]
         partial = f"; it says nothing of {', '.join(lacking)}" if lacking else ""
         return Expected(shares, self._n_effective(known), _measured(known[0]) + partial)
@@ -124,6 +124,15 @@ class Run(Reference):
             return 0.0
         width = finding.interval.high - finding.interval.low
         return (width / 2 / NormalDist().inv_cdf((1 + finding.confidence) / 2)) ** 2
+
+
+def _shares(findings: Sequence[Finding], labels: Sequence[str]) -> dict[str, float]:
+    """Share by label; where all are known they are scaled to sum to 1, as corrected ones do only nearly."""
+    shares = {finding.where["label"]: min(max(_share(finding), 0.0), 1.0) for finding in findings}
+    total = sum(shares.values())
+    if total > 0 and (total > 1 or all(label in shares for label in labels)):
+        return {label: share / total for label, share in shares.items()}
+    return shares
 
 
 def _share(finding: Finding) -> float:

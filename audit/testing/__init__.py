@@ -6,7 +6,7 @@
 Checks raise ``AssertionError`` with one sentence that says which promise is broken.
 """
 
-from audit.testing.checks import check_generator, check_scorer, check_suite, draw_requests, view
+from audit.testing.checks import check_generator, check_reference, check_scorer, check_suite, draw_requests, view
 from audit.testing.fakes import FakeGenerator, disc
 from audit.testing.tables import axes, score_table
 
@@ -14,6 +14,7 @@ __all__ = [
     "FakeGenerator",
     "axes",
     "check_generator",
+    "check_reference",
     "check_scorer",
     "check_suite",
     "disc",

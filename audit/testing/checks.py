@@ -1,5 +1,6 @@
 """Conformance checks: what every plugin of a kind promises."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -10,9 +11,10 @@ from audit.component import DrawBatch, Encoded, Generator, OnDisk, ProbeSuite, P
 from audit.digest import bytes_digest, canonical_json, derive_seed
 from audit.images import Pixels, encode_png
 from audit.records import Abstained, ClassLabel, Draw, Failed, Filtered, Latent, Probe, Refused, Scored, TextPrompt
+from audit.reference import Asked, Expected, Reference, Silent
 from audit.testing.fakes import disc
 
-__all__ = ["check_generator", "check_scorer", "check_suite", "draw_requests", "view"]
+__all__ = ["check_generator", "check_reference", "check_scorer", "check_suite", "draw_requests", "view"]
 
 SAMPLES: dict[type[Any], Probe] = {
     TextPrompt: Probe(suite="testing", condition=TextPrompt(text="a photo of a red ball on a table")),
@@ -147,6 +149,49 @@ def check_suite(suite: ProbeSuite) -> None:
         arms[probe.pair] = arms.get(probe.pair, 0) + 1
     _assert(all(count > 1 for pair, count in arms.items() if pair), "a pair has a single arm")
     _assert(bool(suite.licence), "the suite names no licence")
+
+
+def check_reference(
+    reference: Reference,
+    asked: Asked,
+    *,
+    attribute: str = "perceived_gender",
+    labels: Sequence[str] = ("feminine", "masculine"),
+) -> Expected | Silent:
+    """Check a reference against the interface, and give what it said of the cell.
+
+    It has a title; it says the same twice, whatever the order of the prompts and the scale of their draws; shares are of
+    labels that were asked for, 0 to 1, with the sum 1 where it knows them all; its sample is larger than 0, and silence
+    has a reason.
+    """
+    about = reference.about()
+    _assert(bool(about.title), "about() has no title")
+    said = reference.expected(attribute, labels, asked)
+    _assert(said == reference.expected(attribute, labels, asked), "asking twice gives another answer")
+    turned = Asked(asked.where, [(levels, 3 * draws) for levels, draws in reversed(asked.prompts)])
+    other = reference.expected(attribute, labels, turned)
+    if isinstance(said, Silent) or isinstance(other, Silent):
+        _assert(isinstance(other, type(said)), "the order of prompts decides whether it is silent")
+        _assert(isinstance(said, Silent) and bool(said.reason), "silence has no reason")
+        return said
+    _assert(_alike(said, other), "shares depend on the order of prompts, or on more than the proportions of their draws")
+    _assert(bool(said.shares), "it says nothing of any label: be Silent instead")
+    _assert(set(said.shares) <= set(labels), f"labels that nobody asked for: {set(said.shares) - set(labels)}")
+    _assert(all(0 <= share <= 1 for share in said.shares.values()), "a share is not 0 to 1")
+    total = sum(said.shares.values())
+    _assert(total <= 1 + 1e-9, f"shares sum to {total}")
+    _assert(set(said.shares) != set(labels) or total >= 1 - 1e-9, f"shares of all labels sum to {total}")
+    _assert(said.n_effective > 0, "n_effective is not above 0")
+    return said
+
+
+def _alike(one: Expected, other: Expected) -> bool:
+    known = set(one.shares)
+    return (
+        known == set(other.shares)
+        and all(math.isclose(one.shares[label], other.shares[label], abs_tol=1e-9) for label in known)
+        and math.isclose(one.n_effective, other.n_effective, rel_tol=1e-6)
+    )
 
 
 def _assert(holds: bool, promise: str) -> None:

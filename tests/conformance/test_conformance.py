@@ -8,9 +8,11 @@ from PIL import Image
 from audit.catalog import KINDS, build, identity, load, names
 from audit.component import Audited, Generator, Metric, ProbeSuite, Report, Scorer
 from audit.errors import SpecError
-from audit.records import RunManifest
+from audit.records import Finding, Interval, RunManifest
+from audit.reference import Asked, Expected, Reference, Silent
+from audit.results import Results, export
 from audit.spec import Use
-from audit.testing import check_generator, check_scorer, check_suite, disc
+from audit.testing import check_generator, check_reference, check_scorer, check_suite, disc
 from audit.weights import missing
 
 PACKS = {"features": "efficientnet-lite0", "faces": "perceived-gender-age", "gan": "dcgan-digiface"}
@@ -39,8 +41,39 @@ METRICS: dict[str, dict] = {
     "phantom_truth": {"tables": {"phantom": "even"}},
     "representation": {"column": "attributes.perceived_gender"},
 }
+REFERENCES: dict[str, dict] = {
+    "file": {"path": "shares.csv"},
+    "run": {"path": "before.json"},
+    "uniform": {},
+    "us_workforce_2022": {},
+}
 ELSEWHERE = {"diffusion", "endpoint", "onnx_model", "attributes", "clip", "phantom_oracle", "zero_shot"}
 """Checked in their own test files, which build the models and servers that they need."""
+
+
+MANIFEST = RunManifest(
+    digest="sha256:00",
+    spec={"name": "empty", "generators": [{"use": "x", "name": "", "params": {}}], "scorers": [], "gates": []},
+    keys={},
+    numerics={},
+    started="2026-01-01T00:00:00+00:00",
+)
+SHARE = Finding(
+    metric="representation.share",
+    title="Share of feminine",
+    protocol="share of 'feminine'; attributes.perceived_gender; attributes=attributes-00",
+    generator="model",
+    where={"label": "feminine"},
+    estimate=0.6,
+    interval=Interval(low=0.5, high=0.7),
+    confidence=0.95,
+    unit="share",
+    better="none",
+    n=96,
+    n_missing=0,
+    clusters=12,
+    method="Wilson",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +83,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in range(3):
         Image.fromarray(disc(seed, 32)).save(f"images/{seed}.png")
     Path("captions.txt").write_text("a red ball\na blue cup\n")
+    Path("shares.csv").write_text("occupation,label,share\nnurse,feminine,0.7\nnurse,masculine,0.3\nlawyer,feminine,0.4\n")
+    Path("before.json").write_bytes(export(Results(MANIFEST, (SHARE,), {})))
 
 
 def needs_pack(name: str) -> None:
@@ -60,9 +95,12 @@ def needs_pack(name: str) -> None:
 
 def test_no_built_in_plugin_is_left_out() -> None:
     built_in = {
-        n for k in ("generators", "probes", "scorers", "metrics") for n, p in names(k).items() if p.dist.name == "imgaudit"
+        n
+        for k in ("generators", "probes", "scorers", "metrics", "references")
+        for n, p in names(k).items()
+        if p.dist.name == "imgaudit"
     }
-    listed = {*GENERATORS, *names("probes"), *SCORERS, *METRICS, *ELSEWHERE}
+    listed = {*GENERATORS, *names("probes"), *SCORERS, *METRICS, *REFERENCES, *ELSEWHERE}
     assert built_in == listed
 
 
@@ -97,15 +135,27 @@ def test_metrics_name_the_columns_that_they_read(name: str) -> None:
     assert metric.source or type(metric).__doc__
 
 
+@pytest.mark.parametrize("name", REFERENCES)
+def test_references(name: str) -> None:
+    reference = build("references", Use(use=name, params=REFERENCES[name]))
+    assert isinstance(reference, Reference)
+    reference.check()
+    whole = Asked({}, [({"occupation": "nurse"}, 9), ({"occupation": "lawyer"}, 3)])
+    assert isinstance(check_reference(reference, whole), Expected)
+    unknown = Asked({"occupation": "wizard"}, [({"occupation": "wizard"}, 1)])
+    assert isinstance(check_reference(reference, unknown), Expected if name == "uniform" else Silent)
+    about = str(reference.about()).lower()
+    assert "fair" not in about
+    assert about.count("caveats=''") == 0
+
+
 @pytest.mark.parametrize("name", sorted(names("reports")))
 def test_reports_render_a_run_without_findings(name: str) -> None:
     report = build("reports", Use(use=name))
     assert isinstance(report, Report)
-    spec = {"name": "empty", "generators": [{"use": "x", "name": "", "params": {}}], "scorers": [], "gates": []}
-    manifest = RunManifest(digest="sha256:00", spec=spec, keys={}, numerics={}, started="2026-01-01T00:00:00+00:00")
-    rendered = report.render(Audited(manifest, (), (), lambda _: None, lambda _: "", lambda _: None))
+    rendered = report.render(Audited(MANIFEST, (), (), lambda _: None, lambda _: "", lambda _: None))
     assert rendered
-    assert rendered == report.render(Audited(manifest, (), (), lambda _: None, lambda _: "", lambda _: None))
+    assert rendered == report.render(Audited(MANIFEST, (), (), lambda _: None, lambda _: "", lambda _: None))
 
 
 @pytest.mark.parametrize("kind", KINDS)

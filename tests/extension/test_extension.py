@@ -1,4 +1,4 @@
-"""An outside package with one generator, one suite and one scorer in one file each, really installed."""
+"""An outside package with one generator, suite, scorer and reference in one file each, really installed."""
 
 import json
 import os
@@ -18,6 +18,7 @@ scorers: [{use: redness}, {use: pixels}]
 metrics:
   - {use: outcomes}
   - {use: disparity, params: {column: redness.redness, by: colour}}
+references: [{use: uniform}, {use: printed_stripes}]
 gates: [{metric: outcomes.failed, at_most: 0.95}]
 """
 
@@ -48,6 +49,8 @@ def test_the_plugins_are_listed(installed, tmp_path) -> None:
     assert rows["probes", "stripe_colours"]["probes"] == "3"
     assert rows["probes", "stripe_colours"]["licence"] == "CC0-1.0"
     assert ("scorers", "redness") in rows
+    told = rows["references", "printed_stripes"]
+    assert (told["dated"], told["source"]) == ("2024", "own count")
 
 
 def test_an_audit_runs_through_them(installed, tmp_path) -> None:
@@ -61,13 +64,30 @@ def test_an_audit_runs_through_them(installed, tmp_path) -> None:
 
 def test_they_keep_the_promises_of_their_kinds(installed) -> None:
     code = (
-        "from audit.testing import check_generator, check_scorer, check_suite\n"
+        "from audit.reference import Asked\n"
+        "from audit.testing import check_generator, check_reference, check_scorer, check_suite\n"
         "from stripes_generator import Stripes\nfrom stripes_suite import StripeColours\n"
-        "from stripes_scorer import Redness\n"
+        "from stripes_reference import PrintedStripes\nfrom stripes_scorer import Redness\n"
         "check_generator(Stripes()); check_suite(StripeColours()); check_scorer(Redness())\n"
+        "cell = Asked({}, [({'colour': 'red'}, 3), ({'colour': 'blue'}, 6)])\n"
+        "said = check_reference(PrintedStripes(), cell, attribute='blank', labels=('blank', 'not blank'))\n"
+        "assert abs(said.shares['blank'] - 0.5) < 1e-9\n"
     )
     done = subprocess.run([sys.executable, "-c", code], env=installed, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_reference_that_knows_none_of_the_prompts_is_found_before_any_work(installed, tmp_path) -> None:
+    metric = "  - {use: representation, params: {column: pixels.blank}}\n"
+    other = "[{use: captions, params: {path: captions.txt}}]"
+    (tmp_path / "captions.txt").write_text("green stripes\n")
+    spec = SPEC.replace("metrics:\n", f"metrics:\n{metric}").replace("  - {use: disparity", "#")
+    (tmp_path / "audit.yaml").write_text(spec.replace("[{use: stripe_colours}]", other))
+    done = imgaudit(installed, "plan", "audit.yaml", folder=tmp_path)
+    assert done.returncode == 2
+    assert "references.printed_stripes.params: it says nothing of any prompt of this spec" in done.stderr
+    (tmp_path / "audit.yaml").write_text(spec)
+    assert imgaudit(installed, "plan", "audit.yaml", folder=tmp_path).returncode == 0
 
 
 def test_two_plugins_of_one_name_are_an_error(installed, tmp_path, plant_plugins) -> None:
