@@ -16,6 +16,7 @@ import click
 from audit import __version__
 from audit.catalog import load
 from audit.cli_catalog import init, list_plugins
+from audit.cli_doctor import doctor
 from audit.cli_exit import Commands, let_go_of_output
 from audit.cli_weights import weights
 from audit.compare import compare
@@ -51,7 +52,7 @@ def cli(verbose: bool) -> None:
     start_logging(verbose=verbose)
 
 
-for command in (weights, list_plugins, init):
+for command in (weights, list_plugins, init, doctor):
     cli.add_command(command)
 
 

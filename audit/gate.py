@@ -7,10 +7,10 @@ probability (1 - confidence) / 2. All findings that a rule names must pass, whic
 
 import difflib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from audit.records import Finding, Interval, Verdict
+from audit.records import Check, Finding, Interval, Verdict
 from audit.results import Results
 from audit.spec import GateRule, nearest
 from audit.stats.paired import difference
@@ -36,7 +36,24 @@ def judge(rules: tuple[GateRule, ...], results: Results, load: Callable[[str], R
     Args:
         load: gives the results behind a rule's ``baseline`` path.
     """
-    return tuple(verdict for rule in rules for verdict in _judge_rule(rule, results, load))
+    verdicts = tuple(verdict for rule in rules for verdict in _judge_rule(rule, results, load))
+    failed = [check for check in results.manifest.checks if not check.passed]
+    return _drifted(verdicts, failed) if failed else verdicts
+
+
+def _drifted(verdicts: tuple[Verdict, ...], failed: Sequence[Check]) -> tuple[Verdict, ...]:
+    """Nothing that was measured can be trusted, whatever it is; a run without gates gets a verdict that says so."""
+    first = failed[0]
+    more = f"; {len(failed) - 1} more checks failed" if len(failed) > 1 else ""
+    told = {
+        "outcome": "invalid",
+        "reason": f"drifted instrument: {first.instrument} gave {first.found} where {first.expected} was expected "
+        f"({first.what}){more}",
+        "decides": "see `imgaudit doctor`; install what it names again, then score and measure the run again",
+    }
+    if verdicts:
+        return tuple(verdict.model_copy(update=told) for verdict in verdicts)
+    return (Verdict.model_validate({"gate": "all instruments pass their checks", "finding": "", **told}),)
 
 
 def _judge_rule(rule: GateRule, results: Results, load: Callable[[str], Results]) -> Iterator[Verdict]:

@@ -1,7 +1,7 @@
 """The stages in order: plan, generate, score, measure, gate, report. Every stage makes what the store lacks."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from audit.catalog import build
 from audit.component import Audited, Report, View
+from audit.doctor import check_estimators, instrument
 from audit.engines.local import LocalEngine
 from audit.environment import device_name, revision, versions
 from audit.errors import AuditError
@@ -19,14 +20,14 @@ from audit.generate import GenerateStage
 from audit.images import Pixels, decode, decoder
 from audit.measure import build_table, measure
 from audit.plan import Plan, PlannedGenerator, check_baselines
-from audit.records import Cost, RunManifest, Verdict
+from audit.records import Check, Cost, RunManifest, Verdict
 from audit.results import load_results, read_manifest, read_results, read_verdicts, write_results
 from audit.score import ScoreStage
 from audit.spec import AuditSpec, Use
 from audit.store import RunStore
 from audit.weights import catalogue
 
-__all__ = ["Progress", "Silent", "audited", "judge_run", "render", "run_audit", "score_again"]
+__all__ = ["Progress", "Silent", "audited", "judge_run", "note_checks", "render", "run_audit", "score_again"]
 
 log = logging.getLogger(__name__)
 
@@ -58,22 +59,26 @@ class _Session:
     engine: LocalEngine = field(default_factory=LocalEngine)
     notes: list[str] = field(default_factory=list)
     costs: list[Cost] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
 
     def work(self) -> None:
         """Everything from the first draw to the verdicts."""
         plan, store = self.plan, self.store
         manifest = _begin(plan, store)
         try:
-            self._draw_and_score()
+            self._draw_and_score({check.instrument for check in manifest.checks})
             table = build_table(plan, store)
             measured, costs = measure(plan, table, self.progress.begin("measure", len(plan.metrics)))
         finally:
             self.engine.close()
+            manifest = _checked(store, manifest, self.checks)  # also where the session is stopped
+        estimators = check_estimators()
         write_results(store, measured)
         counts = {str(item["values"]): item["counts"] for item in pc.value_counts(table.draws["outcome"]).to_pylist()}
         done = {
             "counts": counts,
             "costs": _added(manifest.costs, self.costs, costs),
+            "checks": (*estimators, *manifest.checks),
             "notes": tuple(dict.fromkeys([*manifest.notes, *self.notes])),
             "finished": _now(),
         }
@@ -81,9 +86,11 @@ class _Session:
         judge_run(store, plan.spec)
         store.seal()
 
-    def _draw_and_score(self) -> None:
-        with ScoreStage(self.plan.scorers, self.store, self.engine, self.plan.device) as scoring:
-            for generator in self.plan.generators:
+    def _draw_and_score(self, checked: set[str]) -> None:
+        plan = self.plan
+        unchecked = frozenset(s.name for s in plan.scorers if instrument(s.name) not in checked)
+        with ScoreStage(plan.scorers, self.store, self.engine, plan.device, unchecked, self.checks) as scoring:
+            for generator in plan.generators:
                 self._one_generator(generator, scoring)
             self.costs.extend(scoring.costs())
 
@@ -164,11 +171,26 @@ def _begin(plan: Plan, store: RunStore) -> RunManifest:
         revision=revision(),
         counts=earlier.counts if earlier else {},
         costs=earlier.costs if earlier else (),
+        checks=_of_scorers(earlier, keys) if earlier else (),
         notes=earlier.notes if earlier else (),
         started=earlier.started if earlier else _now(),
     )
     store.write_json("grid.json", _grid(plan))
     store.write_json("manifest.json", manifest.model_dump(mode="json"))
+    return manifest
+
+
+def _of_scorers(earlier: RunManifest, keys: Mapping[str, str]) -> tuple[Check, ...]:
+    """Checks of scorers that are still the same: what they scored stands, and so does what was found of them."""
+    same = {instrument(name.removeprefix("scorer.")) for name, key in keys.items() if earlier.keys.get(name) == key}
+    return tuple(check for check in earlier.checks if check.instrument in same)
+
+
+def _checked(store: RunStore, manifest: RunManifest, checks: Sequence[Check]) -> RunManifest:
+    """The manifest with checks added; written, as a session that is stopped has made them too."""
+    if checks:
+        manifest = manifest.model_copy(update={"checks": (*manifest.checks, *checks)})
+        store.write_json("manifest.json", manifest.model_dump(mode="json"))
     return manifest
 
 
@@ -198,6 +220,15 @@ def judge_run(store: RunStore, spec: AuditSpec) -> tuple[Verdict, ...]:
     verdicts = judge(spec.gates, read_results(store), load_results)
     store.write_json("verdicts.json", [verdict.model_dump(mode="json") for verdict in verdicts])
     return verdicts
+
+
+def note_checks(store: RunStore, checks: Sequence[Check]) -> tuple[Verdict, ...]:
+    """Write checks into a finished run, in place of earlier ones of the same instruments, and judge it again."""
+    manifest = read_manifest(store)
+    anew = {check.instrument for check in checks}
+    kept = tuple(check for check in manifest.checks if check.instrument not in anew)
+    _checked(store, manifest.model_copy(update={"checks": kept}), checks)
+    return judge_run(store, AuditSpec.model_validate(manifest.spec))
 
 
 def audited(store: RunStore) -> Audited:

@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from audit.component import Column, Row, ScoreBatch, Scorer, Value, View
+from audit.doctor import OpenScorer, check_scorer
 from audit.engines.local import LocalEngine, halving
 from audit.environment import peak_bytes
 from audit.errors import AuditError, OutOfMemory, ScoringError, StoreError
 from audit.plan import PlannedScorer
-from audit.records import Abstained, Cost, ImageRecord, Made, Scored
+from audit.records import Abstained, Check, Cost, ImageRecord, Made, Scored
 from audit.store import RunStore
 from audit.table import draw_key
 
@@ -33,6 +34,9 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
     store: RunStore
     engine: LocalEngine
     device: str
+    to_check: frozenset[str] = frozenset()
+    """Scorers that are held against their known answers once they are open."""
+    checks: list[Check] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     images: dict[str, int] = field(default_factory=dict)
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -99,9 +103,7 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
 
     def _run(self, scorer: PlannedScorer, views: list[View]) -> Sequence[Sequence[Row]]:
         with self.engine.device(self._device_of(scorer.name)):
-            call = self._open.get(scorer.name)
-            if call is None:
-                call = self._open[scorer.name] = self._opened(scorer)
+            call = self._ready(scorer)
             started = time.perf_counter()
             try:
                 rows, _ = halving(lambda part, _: _called(call, part, scorer.name), views, len(views))
@@ -110,6 +112,21 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
             self.seconds[scorer.name] = self.seconds.get(scorer.name, 0.0) + time.perf_counter() - started
             self.images[scorer.name] = self.images.get(scorer.name, 0) + len(views)
         return rows
+
+    def _ready(self, scorer: PlannedScorer) -> ScoreBatch:
+        """A scorer's function; it is opened on first use, and checked if it is to be."""
+        if scorer.name not in self._open:
+            self._open[scorer.name] = self._opened(scorer)
+            if scorer.name in self.to_check:
+                self.checks.extend(check_scorer(self._with_needs(scorer)))
+        return self._open[scorer.name]
+
+    def _with_needs(self, scorer: PlannedScorer) -> OpenScorer:
+        needs = {name: self._with_needs(self._named(name)) for name in scorer.component.requires()}
+        return OpenScorer(scorer.name, scorer.component, self._ready(scorer), needs)
+
+    def _named(self, name: str) -> PlannedScorer:
+        return next(scorer for scorer in self.scorers if scorer.name == name)
 
     def _opened(self, scorer: PlannedScorer) -> ScoreBatch:
         try:
@@ -125,7 +142,7 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
         """Rows of a required scorer: of this chunk, or from the store where it ran in an earlier session."""
         if name in given:
             return given[name]
-        scorer = next(s for s in self.scorers if s.name == name)
+        scorer = self._named(name)
         subjects = [_subject(scorer.component, view) for view in views]
         table = self.store.scores(scorer.folder, subjects=subjects)
         rows: dict[str, list[Row]] = {}

@@ -10,6 +10,7 @@ from scipy import stats
 
 from audit.component import KnownAnswer, Row, ScoreBatch, Scorer, View
 from audit.doctor.trial import told
+from audit.errors import OutOfMemory
 from audit.images import Pixels
 from audit.records import Abstained, Check, Scored
 from audit.testing import disc, view
@@ -35,10 +36,16 @@ class OpenScorer:
     needs: Mapping[str, "OpenScorer"]
 
     def score(self, views: Sequence[View]) -> Sequence[Sequence[Row]]:
-        """Rows of views that hold no rows yet: what it requires is scored first."""
+        """Rows of views that hold no rows yet: what it requires is scored first.
+
+        Where the device has no room for all of them, as beside a generator, each is scored alone.
+        """
         given = {name: other.score(views) for name, other in self.needs.items()}
         fed = [replace(one, given={name: rows[i] for name, rows in given.items()}) for i, one in enumerate(views)]
-        return self.call(fed)
+        try:
+            return self.call(fed)
+        except OutOfMemory:
+            return [self.call([one])[0] for one in fed]
 
 
 def instrument(name: str) -> str:
