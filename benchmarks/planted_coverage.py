@@ -1,6 +1,5 @@
 """Coverage of every interval that the metrics offer, over audits of planted worlds."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -40,7 +39,6 @@ LABELS: dict[str, tuple[str, dict[str, str | bool]]] = {
     "mobility_aid": ("oracle.mobility_aid", {"no": False, "yes": True}),
 }
 """Attribute of the table -> column, and the level that each label stands for."""
-OF_SHUFFLES = r"below (\d+\.?\d*(?:e-\d+)?) in 97\.5 % of shuffles"
 SHUFFLED = {
     "gap_share.gap": "disparity.gap of shares beyond what shuffled levels show",
     "gap_mean.gap": "disparity.gap of means beyond what shuffled levels show",
@@ -192,22 +190,21 @@ def beyond_chance(findings: Sequence[Finding], truths: Mapping[Key, Truth], tria
     for finding in findings:
         if finding.estimate is None:
             continue
-        high = _chance(finding)
-        if high is not None:
-            # what a note says is rounded, so what is just as large must be rounded alike
-            value = float(f"{finding.estimate:.3g}") if finding.metric in SHUFFLED else finding.estimate - TOLERANCE
+        found = _beyond(finding)
+        if found is not None:
             name = SHUFFLED.get(finding.metric, "representation.skew beyond what an even generator shows")
-            trials.add(name, abs(truths[key_of(finding)].value) < TOLERANCE, [value > high])
+            trials.add(name, abs(truths[key_of(finding)].value) < TOLERANCE, [found])
 
 
-def _chance(finding: Finding) -> float | None:
-    """What chance alone exceeds in 2.5 % of cases; None where the finding does not say."""
+def _beyond(finding: Finding) -> bool | None:
+    """Whether chance alone shows as much in 2.5 % of cases at most; None where the finding does not say."""
+    assert finding.estimate is not None
     if finding.metric in SHUFFLED:
-        told = re.search(OF_SHUFFLES, finding.note)
-        return float(told[1]) if told else None
+        return None if finding.p_value is None else finding.p_value <= 0.025
     if finding.metric != "presentation.skew" or finding.where:
         return None
-    return next((panel.band[1] for panel in finding.panels if isinstance(panel, Intervals) and panel.band), None)
+    bands = [panel.band for panel in finding.panels if isinstance(panel, Intervals) and panel.band]
+    return finding.estimate - TOLERANCE > bands[0][1] if bands else None
 
 
 class Trials:
