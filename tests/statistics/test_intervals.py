@@ -124,6 +124,15 @@ def test_many_events_speak_for_themselves() -> None:
     assert found.effective_n == pytest.approx(share * (1 - share) / variance)
 
 
+def test_a_large_cluster_counts_for_what_it_pulls_the_share() -> None:
+    totals, sizes = np.array([90.0, 1.0, 2.0, 8.0, 0.0, 9.0]), np.array([100.0, 10.0, 10.0, 10.0, 10.0, 10.0])
+    share = totals.sum() / 150
+    moves = (totals - share * sizes) ** 2
+    found = cluster_share(totals, sizes)
+    assert found.effective_n == pytest.approx(150 * share * (1 - share) / (moves / (150 - sizes)).sum())
+    assert found.effective_n < share * (1 - share) / (residuals(totals, sizes) ** 2).sum()
+
+
 def test_a_share_stays_within_its_range_where_the_t_interval_does_not() -> None:
     totals, sizes = np.array([3.0, 0, 0, 0, 0, 0]), np.full(6, 8.0)
     plain, found = cluster_mean(totals, sizes), cluster_share(totals, sizes)
