@@ -1,19 +1,32 @@
 """One estimate less another: its test, the adjustment for many of them, and how it is told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from audit.component import Measured
+from audit.component import Column, Measured
+from audit.errors import SpecError
 from audit.metrics.averages import Quantity, sentences
+from audit.metrics.wording import described
 from audit.records import Finding, Interval
 from audit.stats.inversion import p_value
 from audit.stats.multiplicity import benjamini_hochberg, benjamini_yekutieli, holm
 from audit.stats.paired import Difference, Parts, difference
 
-__all__ = ["ADJUSTMENTS", "POINTS", "Adjustment", "Contrast", "adjusted", "amount", "apart", "contrast", "told_interval"]
+__all__ = [
+    "ADJUSTMENTS",
+    "POINTS",
+    "Adjustment",
+    "Contrast",
+    "adjusted",
+    "amount",
+    "apart",
+    "compared",
+    "contrast",
+    "told_interval",
+]
 
 POINTS = "share difference"
 """Unit of one share less another, -1 to 1: readers see percentage points."""
@@ -43,6 +56,23 @@ class Contrast:
         """Of the difference."""
         low, high = self.moved.low, self.moved.high
         return None if low is None or high is None else Interval(low=low, high=high)
+
+
+def compared(name: str, path: str, level: str | None, columns: Mapping[str, Column]) -> Column:
+    """The column whose mean, or the share of whose label ``level``, is compared.
+
+    Raises:
+        SpecError: no scorer fills it, it holds vectors, or ``level`` does not fit it.
+    """
+    column, where = described(name, path, columns), f"metrics.{name}.params"
+    if column.kind == "vector":
+        raise SpecError(f"{where}.column: {path} holds vectors; a number or label column is needed")
+    if (column.kind == "label") != (level is not None):
+        lack = "needs `level`, the label to compare" if level is None else "holds numbers, so leave out `level`"
+        raise SpecError(f"{where}.level: {path} {lack}")
+    if level is not None and column.levels and level not in column.levels:
+        raise SpecError(f"{where}.level: {level!r} is none of {', '.join(column.levels)}")
+    return column
 
 
 def contrast(quantity: Quantity, new: Parts, base: Parts) -> Contrast:
@@ -77,20 +107,22 @@ def adjusted(measured: Sequence[Measured], how: Adjustment, what: str) -> list[M
     name, adjust = ADJUSTMENTS[how]
     values = [one.finding.p_value for one in measured]
     several = adjust(np.array([np.nan if value is None else value for value in values], dtype=np.float64))
-    tests = sum(value is not None for value in values)
+    count = sum(value is not None for value in values)
+    tests = f"{count} {what}" if count > 1 else ""
     return [
-        one if value is None else Measured(_told(one.finding, value, float(p), f"{tests} {what}", name), one.contributions)
+        one if value is None else Measured(_told(one.finding, value, float(p), tests, name), one.contributions)
         for one, value, p in zip(measured, values, several, strict=True)
     ]
 
 
 def _told(finding: Finding, value: float, p: float, tests: str, name: str) -> Finding:
-    words = f"p = {_small(value)}; adjusted for {tests} ({name}): {_small(p)}"
-    return finding.model_copy(update={"p_adjusted": p, "note": sentences(finding.note, words)})
+    more = f", {_small(p)} adjusted for {tests} ({name})" if tests else ""
+    note = sentences(finding.note, f"p {_small(value)}{more}")
+    return finding.model_copy(update={"p_adjusted": p, "note": note})
 
 
 def _small(p: float) -> str:
-    return "below 0.0001" if p < 1e-4 else f"{p:.2g}"
+    return "below 0.0001" if p < 1e-4 else f"= {p:.2g}"
 
 
 def apart(unit: str) -> str:
