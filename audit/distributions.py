@@ -26,20 +26,26 @@ class PlannedReference:
 
 
 def planned_references(
-    uses: Sequence[Use], columns: Mapping[str, Column], probes: Iterable[Probe]
+    uses: Sequence[Use], reads: Iterable[Sequence[Column]], probes: Iterable[Probe]
 ) -> tuple[PlannedReference, ...]:
     """Build the references of a spec.
 
     Args:
-        columns: ``scorer.column`` -> the columns that the metrics read.
+        reads: the columns of each metric.
         probes: all that will be drawn.
 
     Raises:
         AuditError: a parameter or a file cannot be used, or a reference says nothing of any cell; names it by its path.
     """
-    labelled = [column for column in columns.values() if column.kind == "label"]
-    cells = _cells(probes)
-    return tuple(_planned(use, labelled, cells) for use in uses)
+    labelled = [[column for column in columns if column.kind == "label"] for columns in reads]
+    cells = _cells(probes) if all(map(_foreseen, labelled)) else []
+    columns = [column for columns in labelled for column in columns]
+    return tuple(_planned(use, columns, cells) for use in uses)
+
+
+def _foreseen(columns: Sequence[Column]) -> bool:
+    """Whether it is known beforehand which labels a metric compares: not where it may combine those of several columns."""
+    return len(columns) < 2 and all(column.levels for column in columns)
 
 
 def _planned(use: Use, columns: Sequence[Column], cells: Sequence[Asked]) -> PlannedReference:
@@ -51,7 +57,7 @@ def _planned(use: Use, columns: Sequence[Column], cells: Sequence[Asked]) -> Pla
         key = identity(reference, None)
     except AuditError as error:
         raise type(error)(f"{where}: {error}") from error
-    if cells and columns and all(column.levels for column in columns):  # else nobody knows yet what will be labelled
+    if cells and columns:
         _check_speaks(reference, where, columns, cells)
     return PlannedReference(use.label, reference, key)
 

@@ -265,11 +265,10 @@ def _built(base: type[Any], kind: Any, use: Use) -> Any:
     return component
 
 
-def _read(scorers: list[tuple[str, Scorer]], metrics: list[tuple[str, Metric]]) -> dict[str, Column]:
-    """Columns that metrics read."""
-    reads = {column for _, metric in metrics for column in metric.reads()}
+def _read(scorers: list[tuple[str, Scorer]], metrics: list[tuple[str, Metric]]) -> list[list[Column]]:
+    """Columns that each metric reads."""
     columns = {f"{name}.{column.name}": column for name, scorer in scorers for column in scorer.columns()}
-    return {name: column for name, column in columns.items() if name in reads}
+    return [[columns[column] for column in metric.reads()] for _, metric in metrics]
 
 
 def _suite(use: Use) -> tuple[Probe, ...]:

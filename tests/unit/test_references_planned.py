@@ -14,7 +14,7 @@ from audit.spec import AuditSpec, Use, parse_spec
 from audit.testing import axes, score_table
 
 SPEC = {"name": "beside", "generators": [{"use": "fake"}], "probes": [{"use": "traits", "params": {"limit": 2}}]}
-GENDER = {"attributes.perceived_gender": Column("perceived_gender", "label", levels=("feminine", "masculine"))}
+GENDER = [[Column("perceived_gender", "label", levels=("feminine", "masculine")), Column("sure", "number")]]
 UNIFORM = {"use": "uniform"}
 
 
@@ -106,7 +106,16 @@ def test_one_cell_that_it_knows_is_enough() -> None:
     assert [reference.name for reference in planned] == ["us_workforce_2022"]
 
 
-def test_where_labels_are_not_known_beforehand_nothing_is_held_against_it() -> None:
-    free = {"own.mood": Column("mood", "label")}
-    for columns in ({}, free, GENDER | free, {"pixels.contrast": Column("contrast", "number")}):
-        assert planned_references([Use(use="us_workforce_2022")], columns, [probe(trait="kind")])
+@pytest.mark.parametrize(
+    "reads",
+    [
+        [],
+        [[Column("mood", "label")]],
+        [*GENDER, [Column("mood", "label")]],
+        [[Column("contrast", "number")]],
+        [[*GENDER[0], Column("perceived_age_band", "label", levels=("young", "older"))]],
+    ],
+    ids=["none", "undeclared", "one undeclared", "no label column", "combined"],
+)
+def test_where_labels_are_not_known_beforehand_nothing_is_held_against_it(reads) -> None:
+    assert planned_references([Use(use="us_workforce_2022")], reads, [probe(trait="kind")])
