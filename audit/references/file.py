@@ -68,7 +68,7 @@ class File(Reference):
             return mixed
         shares = {label: mixed.shares[label] for label in labels if label in mixed.shares}
         rows = list(mixed.weights)
-        said = rows[0] if len(rows) == 1 else f"mix of {len(rows)} groups of rows by the draws read of each"
+        said = f"rows of {rows[0]}" if len(rows) == 1 else f"mix of {len(rows)} groups of rows by the draws read of each"
         lacking = [label for label in labels if label not in shares]
         partial = f"; it says nothing of {', '.join(lacking)}" if lacking else ""
         return Expected(shares, mixed.n_effective, said + partial)

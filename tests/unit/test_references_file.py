@@ -40,7 +40,7 @@ def test_rows_by_axis_and_what_the_file_says_of_itself(tmp_path) -> None:
     said = ask(board, nurse=5)
     assert said.shares == pytest.approx({"feminine": 0.8, "masculine": 0.2})
     assert said.n_effective == pytest.approx(400)
-    assert said.note == "nurse (lines 8 and 9)"
+    assert said.note == "rows of nurse (lines 8 and 9)"
     about = board.told(date(2026, 1, 1))
     assert (about.title, about.dated) == ("Members of our unions", "2021")
     assert about.source == "Annual report; licence: CC0-1.0"
@@ -81,7 +81,7 @@ def test_without_axis_columns_it_holds_for_every_prompt(tmp_path) -> None:
     said = write(tmp_path, "label,share\nfeminine,0.51\nmasculine,0.49\n").expected("g", LABELS, Asked({}, [({}, 4)]))
     assert said.shares == pytest.approx({"feminine": 0.51, "masculine": 0.49})
     assert said.n_effective == math.inf
-    assert said.note == "all prompts (lines 2 and 3)"
+    assert said.note == "rows of all prompts (lines 2 and 3)"
     about = File(path=tmp_path / "board.csv").about()
     assert about.title == "board.csv"
     assert "taken as exact" in about.caveats
