@@ -58,6 +58,8 @@ class Span(BaseModel):
     """The true value, where it is known (of a phantom, whose bias was planted)."""
     marks: tuple[FiniteFloat | None, ...] = ()
     """What each reference of the chart says of this row; None where it says nothing."""
+    band: tuple[FiniteFloat, FiniteFloat] | None = None
+    """As ``Intervals.band``, of this row alone, whose n may differ from that of others."""
 
     @property
     def contains_truth(self) -> bool:
@@ -79,6 +81,14 @@ class Intervals(_Panel):
     """What shows a range such as the band's, in a few words."""
     marks: tuple[str, ...] = ()
     """Names of the references that the rows are laid beside."""
+
+    @model_validator(mode="after")
+    def _marks_named(self) -> Self:
+        for row in self.rows:
+            if row.marks and len(row.marks) != len(self.marks):
+                has = f"row {row.label!r} has {len(row.marks)} marks"
+                raise ValueError(f"{has}; the chart names {len(self.marks)} references")
+        return self
 
     @property
     def known(self) -> tuple[Span, ...]:

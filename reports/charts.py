@@ -7,7 +7,8 @@ markers, cells without data are outlined.
 from audit.panels import Bars, Curve, Heatmap, Intervals
 from reports.curves import MOST_LINES, draw_curve
 from reports.heatmaps import MOST_COLUMNS, MOST_LEVELS, draw_heatmap
-from reports.rows import MOST_ROWS, draw_bars, draw_intervals
+from reports.rows import MOST_ROWS, draw_bars
+from reports.spans import MOST_MARKS, draw_intervals
 from reports.wording import clean, clip, count
 
 __all__ = ["Chart", "draw", "fault", "in_words", "left_out"]
@@ -61,7 +62,8 @@ def left_out(panel: Chart) -> str:
         case Bars():
             return _beyond(len(panel.labels), MOST_ROWS, "rows")
         case Intervals():
-            return _beyond(len(panel.rows), MOST_ROWS, "rows")
+            parts = (_beyond(len(panel.rows), MOST_ROWS, "rows"), _beyond(len(panel.marks), MOST_MARKS, "references"))
+            return " ".join(part for part in parts if part)
         case Curve():
             return _beyond(len(panel.lines), MOST_LINES, "lines")
         case Heatmap():

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from audit.panels import Bars, Curve, Gallery, Heatmap, Intervals, Panel, Span, Table
+from audit.records import Interval
 from reports.charts import Chart, draw, fault, in_words, left_out
 from reports.thumbnails import Album, Page
-from reports.wording import count, quantity
+from reports.wording import count, interval, mark, quantity
 
 __all__ = ["Figure", "Sheets", "Sketchbook"]
 
@@ -93,6 +94,27 @@ def _ends(row: Span, unit: str) -> tuple[str, ...]:
     return row.label, *(quantity(value, unit, spread) for value in (row.estimate, row.low, row.high)), str(row.n)
 
 
+def _of_intervals(panel: Intervals) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Estimates, then a column for each reference, the bands of rows, and the true values, where there are any."""
+    bands, known = any(row.band for row in panel.rows), bool(panel.known)
+    columns = ["", "estimate", "low", "high", "n", *panel.marks]
+    columns += ([panel.band_label] if bands else []) + (["true value", "in the interval"] if known else [])
+    rows = [
+        (
+            *_ends(row, panel.unit),
+            *("–" if value is None else mark(value, panel.unit) for value in row.marks or (None,) * len(panel.marks)),
+            *((_band(row, panel.unit),) if bands else ()),
+            *(_truth(row, panel.unit) if known else ()),
+        )
+        for row in panel.rows
+    ]
+    return tuple(columns), rows
+
+
+def _band(row: Span, unit: str) -> str:
+    return "–" if row.band is None else interval(Interval(low=min(row.band), high=max(row.band)), unit)
+
+
 def _truth(row: Span, unit: str) -> tuple[str, ...]:
     if row.truth is None:
         return "not known", "–"
@@ -108,8 +130,7 @@ def _numbers(panel: Chart) -> Sheets:
             columns = ("", panel.unit or "value")
             rows = [(label, quantity(value, panel.unit)) for label, value in zip(panel.labels, panel.values, strict=False)]
         case Intervals():
-            columns = ("", "estimate", "low", "high", "n", *(("true value", "in the interval") if panel.known else ()))
-            rows = [(*_ends(row, panel.unit), *(_truth(row, panel.unit) if panel.known else ())) for row in panel.rows]
+            columns, rows = _of_intervals(panel)
         case Curve():
             columns = ("line", panel.x_label, panel.y_label)
             rows = [

@@ -120,11 +120,11 @@ class Sheet:
         rim: dict[str, Any] = {"markeredgecolor": CODES["card"], "markeredgewidth": 1.2}
         self._put(Line2D([at[0]], [at[1]], marker=shape, ms=size, color=CODES[colour], ls="none", **rim))
 
-    def diamond(self, at: tuple[float, float], colour: Colour) -> None:
-        """The outline of a diamond, with a halo in the colour of the paper; a dot in the same place shows through it."""
+    def hollow(self, at: tuple[float, float], colour: Colour, *, shape: str = "D", size: float = 9.0) -> None:
+        """The outline of a marker, with a halo in the colour of the paper; what lies in the same place shows through."""
         for width, edge in ((3.6, CODES["card"]), (1.6, CODES[colour])):
             look: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": edge, "markeredgewidth": width}
-            self._put(Line2D([at[0]], [at[1]], marker="D", ms=9.0, ls="none", **look))
+            self._put(Line2D([at[0]], [at[1]], marker=shape, ms=size, ls="none", **look))
 
     def box(self, corner: tuple[float, float], size: tuple[float, float], colour: Colour, *, opacity: float = 1.0) -> None:
         """A filled rectangle from its top left corner."""

@@ -11,6 +11,7 @@ __all__ = [
     "POINTS",
     "clean",
     "clip",
+    "corrected",
     "count",
     "fit",
     "interval",
@@ -19,6 +20,7 @@ __all__ = [
     "mark",
     "moment",
     "number",
+    "p_words",
     "quantity",
     "tick_words",
     "width",
@@ -60,6 +62,7 @@ EXACT = 1e-9
 """An interval that is narrower than this, relative to its value, is rounding error: it sets no decimals."""
 
 MINUS = "−"
+NBSP = "\u00a0"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 INVISIBLE = frozenset("\u200b\u200e\u200f\u2028\u2029\u2060\ufeff")
 """Marks that hide or reorder text. The joiners U+200C and U+200D stay: some scripts and emoji need them."""
@@ -147,11 +150,11 @@ def number(value: float, decimals: int | None = None) -> str:
 def quantity(value: float, unit: str = "", spread: float | None = None) -> str:
     """A number with its unit; shares as percentages. ``spread`` is the width of its interval and sets the decimals.
 
-    >>> quantity(0.6312, "share", 0.1), quantity(3.5, "px")
-    ('63.1\\xa0%', '3.50\\xa0px')
+    >>> quantity(0.6312, "share", 0.1), quantity(0.12, "share difference"), quantity(3.5, "px")
+    ('63.1\\xa0%', '12.0\\xa0points', '3.50\\xa0px')
     """
-    if is_share(unit):
-        return f"{number(100 * value, _percent_decimals(value, spread))}\u00a0%"
+    if is_share(unit) or unit == POINTS:
+        return f"{number(100 * value, _percent_decimals(value, spread))}\u00a0{'points' if unit == POINTS else '%'}"
     exact = spread is None or spread <= EXACT * abs(value)
     places = None if spread is None or exact else _spread_decimals(spread)
     shown = "" if unit in INDICES else clip(clean(unit), 40)
@@ -180,11 +183,41 @@ def tick_words(ticks: Sequence[float], unit: str = "") -> list[str]:
 
 
 def interval(ends: Interval | None, unit: str = "") -> str:
-    """``58.2 % to 68.0 %``; empty where there is none."""
+    """``58.2 % to 68.0 %``, ``−3.0 to 12.0 points``; empty where there is none."""
     if ends is None:
         return ""
     spread = ends.high - ends.low
-    return f"{quantity(ends.low, unit, spread)} to {quantity(ends.high, unit, spread)}"
+    low, high = (quantity(end, unit, spread) for end in (ends.low, ends.high))
+    return f"{low.partition(NBSP)[0] if unit == POINTS else low} to {high}"
+
+
+def corrected(finding: Finding) -> str:
+    """What a classifier's labels were corrected by; empty where none is behind the number.
+
+    ``corrected: labels``, ``corrected: confusion matrix`` or ``uncorrected``.
+    """
+    done = finding.correction
+    return done if done in ("", "uncorrected") else f"corrected: {done}"
+
+
+def p_words(finding: Finding) -> str:
+    """``p = .003, adjusted .03``; empty where there is none."""
+    if finding.p_value is None:
+        return ""
+    adjusted = "" if finding.p_adjusted is None else f", adjusted {_probability(finding.p_adjusted)}"
+    told = _probability(finding.p_value)
+    return f"p {told if told[0] in '<>' else f'= {told}'}{adjusted}"
+
+
+def _probability(value: float) -> str:
+    """Three decimals below .1, two above; never 0 or 1 where it is not."""
+    if value in (0, 1):
+        return f"{value:.0f}"
+    if value < 0.001:
+        return "< .001"
+    if value > 0.99:
+        return "> .99"
+    return f"{value:.3f}".rstrip("0")[1:] if value < 0.1 else f"{value:.2f}"[1:]
 
 
 def moment(text: str) -> str:
