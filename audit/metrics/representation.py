@@ -10,7 +10,7 @@ from pydantic import Field
 from audit.calibration import Calibration, read_calibration
 from audit.component import Column, Context, Measured, Metric
 from audit.errors import InputError, SpecError
-from audit.metrics.averages import Quantity, panelled
+from audit.metrics.averages import Quantity, panelled, sentences
 from audit.metrics.beside import Beside, Yardstick
 from audit.metrics.label_shares import CellShares, LabelShares
 from audit.metrics.sample import Cell, Sample, chosen_axes, protocol
@@ -156,7 +156,7 @@ class Representation(Metric):
         if reference:
             about = context.references[reference].about()
             yardstick = about.title
-            caveat = f"{about.caveats}. A yardstick, not a target" if about.caveats else "A yardstick, not a target"
+            caveat = sentences(about.caveats, "A yardstick, not a target")
             recipe = f"total variation from {reference}={context.reference_ids.get(reference, '')}"
         equal = Yardstick.equal(len(beside.labelled.labels))
         return Unevenness(
