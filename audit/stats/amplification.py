@@ -2,10 +2,11 @@
 
 Tasks are numbered 0 .. t - 1, the levels of the attribute 0 .. k - 1. What was measured comes as rows, one for each
 independent cluster (prompt) and task: ``Measured``. The reference is taken as known exactly: its own error is in no
-interval here; ``estimated_sign_null`` says what it does to the sign.
+interval here; ``reference_error`` says how large it is, and ``estimated_sign_null`` what it does to the sign.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,19 @@ from scipy import stats
 from audit.stats.intervals import FloatArray, shrunk_design_effect
 from audit.stats.skew import Null
 
-__all__ = ["Amplification", "IntArray", "Measured", "Reference", "directional", "estimated_sign_null", "mean_dominant"]
+__all__ = [
+    "Amplification",
+    "IntArray",
+    "Measured",
+    "Reference",
+    "Weights",
+    "directional",
+    "directional_weights",
+    "dominant_weights",
+    "estimated_sign_null",
+    "mean_dominant",
+    "reference_error",
+]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -32,6 +45,10 @@ class Reference:
     """(t, k) P(A = a | T = t); each row sums to 1."""
     tasks: FloatArray
     """(t,) P(T = t), all above 0; sums to 1."""
+
+
+Weights = Callable[[Reference], FloatArray]
+"""What each pair of task and level counts for, (t, k), by the reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +106,19 @@ def directional(reference: Reference, measured: Measured, *, confidence: float =
     >>> round(directional(reference, measured).value, 9)
     0.085
     """
+    weights = directional_weights(reference)
+    unsigned = tuple((int(t), int(a)) for t, a in np.argwhere(weights == 0))
+    return _weighted(reference, measured, weights, unsigned, confidence)
+
+
+def directional_weights(reference: Reference) -> FloatArray:
+    """What ``directional`` multiplies (measured - reference) by: (t, k), sign(P(a, t) - P(a) P(t)) / (t k).
+
+    >>> directional_weights(Reference(np.array([[0.2, 0.8], [0.9, 0.1]]), np.array([0.5, 0.5]))).tolist()
+    [[-0.25, 0.25], [0.25, -0.25]]
+    """
     _check(reference)
-    tasks, levels = reference.shares.shape
-    signs = _signs(reference.shares, reference.tasks)
-    unsigned = tuple((int(t), int(a)) for t, a in np.argwhere(signs == 0))
-    return _weighted(reference, measured, signs / (tasks * levels), unsigned, confidence)
+    return _signs(reference.shares, reference.tasks) / reference.shares.size
 
 
 def mean_dominant(reference: Reference, measured: Measured, *, confidence: float = 0.95) -> Amplification:
@@ -109,15 +134,43 @@ def mean_dominant(reference: Reference, measured: Measured, *, confidence: float
     >>> round(mean_dominant(reference, measured).value, 9)
     0.085
     """
+    weights = dominant_weights(reference)
+    unsigned = tuple((int(t), a) for t in np.flatnonzero(~weights.any(axis=1)) for a in range(weights.shape[1]))
+    return _weighted(reference, measured, weights, unsigned, confidence)
+
+
+def dominant_weights(reference: Reference) -> FloatArray:
+    """What ``mean_dominant`` multiplies (measured - reference) by: (t, k), 1 / t where P(a | t) > 1 / k, else 0.
+
+    >>> dominant_weights(Reference(np.array([[0.2, 0.8], [0.9, 0.1]]), np.array([0.5, 0.5]))).tolist()
+    [[0.0, 0.5], [0.5, 0.0]]
+    """
     _check(reference)
     tasks, levels = reference.shares.shape
-    dominant = reference.shares > 1 / levels + TIE
-    unsigned = tuple((int(t), int(a)) for t in np.flatnonzero(~dominant.any(axis=1)) for a in range(levels))
-    return _weighted(reference, measured, dominant / tasks, unsigned, confidence)
+    return np.where(reference.shares > 1 / levels + TIE, 1 / tasks, 0.0)
+
+
+def reference_error(reference: Reference, weights: FloatArray, reference_n: FloatArray) -> float:
+    """Standard error of sum(weights * reference shares), from the samples that the reference was estimated by.
+
+    Args:
+        weights: (t, k), taken as they are: what chance does to signs is told by ``estimated_sign_null``.
+        reference_n: (t,) simple random sample behind each task, tasks independent of each other; ``inf``: known.
+
+    >>> reference = Reference(np.array([[0.2, 0.8], [0.9, 0.1]]), np.array([0.5, 0.5]))
+    >>> round(reference_error(reference, directional_weights(reference), np.array([100.0, np.inf])), 4)
+    0.02
+    """
+    return math.sqrt(float((_spread(weights, reference.shares) / reference_n).sum()))
 
 
 def estimated_sign_null(
-    reference: Reference, measured_n: FloatArray, reference_n: FloatArray, rng: np.random.Generator
+    reference: Reference,
+    measured_n: FloatArray,
+    reference_n: FloatArray,
+    rng: np.random.Generator,
+    *,
+    weights: Weights = directional_weights,
 ) -> Null:
     """What ``directional`` shows where the generator follows the law of the reference, and both are samples of it.
 
@@ -125,31 +178,30 @@ def estimated_sign_null(
     has too much of a level, the sign is up and the generator falls short of it. So the mean is below 0, the more the
     nearer the true shares are to those over all tasks; a generator that amplifies a little can look as if it evened
     out. With a reference that is known (``reference_n`` infinite) the mean is 0. The law is taken to be that of the
-    reference as it was found, which lies further apart than the true one, so the mean is rather too near 0.
-
-    By 4,000 multinomial samples of both.
+    reference as it was found, which lies further apart than the true one, so the mean is rather too near 0. By 4,000 multinomial
+    samples of both.
 
     Args:
         reference: shares by task, as estimated.
         measured_n: (t,) images of each task (effective ones, where they come in clusters), at least 1.
         reference_n: (t,) the same of the reference; ``inf`` where it is known.
         rng: source of randomness.
+        weights: ``dominant_weights`` for what ``mean_dominant`` shows: a level leads by chance in the same way.
 
     >>> reference, n = Reference(np.full((2, 2), 0.5), np.full(2, 0.5)), np.full(2, 50.0)
     >>> null = estimated_sign_null(reference, n, n, np.random.default_rng(0))
     >>> -0.045 < null.mean < -0.035
     True
     """
-    _check(reference)
     shares = reference.shares / reference.shares.sum(axis=1, keepdims=True)
     known, n = np.isinf(reference_n), np.rint(measured_n).astype(int)
-    found = np.where(known, 1, np.rint(np.where(known, 1, reference_n))).astype(int)
+    found = np.rint(np.where(known, 1, reference_n)).astype(int)
     values = np.empty(DRAWS)
     for turn in range(DRAWS):
         estimated = rng.multinomial(found, shares) / found[:, None]
         against = np.where(known[:, None], shares, estimated)
         moved = rng.multinomial(n, shares) / n[:, None] - against
-        values[turn] = (_signs(against, reference.tasks) * moved).mean()
+        values[turn] = (weights(Reference(against, reference.tasks)) * moved).sum()
     return Null(float(values.mean()), float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975)))
 
 
