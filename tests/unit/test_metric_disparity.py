@@ -2,14 +2,19 @@
 
 import numpy as np
 import pytest
-from metric_tables import FACE, NUMBER, VECTOR, World, latent, prompt, sound
+from metric_tables import COUNT, FACE, NUMBER, VECTOR, World, latent, prompt, sound
+from pydantic import ValidationError
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
+from audit.component import Context
 from audit.errors import SpecError
+from audit.human_labels import HumanLabels
 from audit.metrics.disparity import Disparity
 
 SHARP = "pixels.sharpness"
 GENDER = "attributes.perceived_gender"
+FACES = "faces.count"
 
 
 def _paired(effect: float, pairs: int = 20, draws: int = 4, noise: float = 0.1) -> World:
@@ -174,3 +179,173 @@ def test_titles_say_what_is_taken_from_what() -> None:
         found["gap.difference[model; against=woman, identity=man]"].title == "Difference in mean sharpness: man minus woman"
     )
     assert found["gap.gap[model]"].title == "Largest gap in mean sharpness between levels of identity: woman minus man"
+
+
+def _service(rng: np.random.Generator, refused: dict[str, float], words: int = 20, draws: int = 4) -> World:
+    """Prompts of several groups: a share of each group's prompts is always refused; a tenth of the images has no face."""
+    world = World().declare(pixels=NUMBER).declare(faces=COUNT)
+    for group, share in refused.items():
+        for word in range(words):
+            probe, never = prompt(f"{group} {word}", group=group), rng.random() < share
+            for index in range(draws):
+                if never:
+                    world.draw("model", probe, index, outcome="refused")
+                else:
+                    faces: object = float(rng.random() > 0.1) if index else ("why", "too dark")
+                    world.draw("model", probe, index, {SHARP: float(rng.normal(1, 0.2)), FACES: faces})
+    return world
+
+
+def _all_of(world: World, **params: object) -> dict[str, object]:
+    asked = {"columns": [SHARP], "outcomes": ["refused", "failed"], "found": [FACES], "by": "group"}
+    metric = Disparity.model_validate(asked | params)
+    return {key: one.finding for key, one in sound(metric.measure("service", world.context())).items()}
+
+
+def test_one_entry_reports_what_each_group_gets_and_adjusts_for_all_of_it() -> None:
+    found = _all_of(_service(np.random.default_rng(3), {"a": 0.05, "b": 0.8, "c": 0.1}))
+    gap = found["service.gap[model; column=refused]"]
+    assert "Highest: b (" in gap.note
+    assert gap.p_value < 0.01
+    assert found["service.gap[model; column=failed]"].p_value == 1
+    assert found["service.mean[model; column=refused, group=b]"].n == 80
+    assert found["service.mean[model; column=faces.count, group=b, label=found]"].n_missing > 0
+    sharp = found["service.mean[model; column=pixels.sharpness, group=a]"]
+    assert (sharp.unit, sharp.n + sharp.n_missing) == ("", 80)
+    for quantity, of in (("gap", 4), ("difference", 12)):
+        tested = [one for one in found.values() if one.metric == f"service.{quantity}" and one.p_value is not None]
+        assert len(tested) == of
+        holm = multipletests([one.p_value for one in tested], method="holm")[1]
+        assert [one.p_adjusted for one in tested] == pytest.approx(list(holm))
+    assert "adjusted for 4 gaps (Holm)" in gap.note
+
+
+def test_what_a_scorer_found_is_a_share_of_the_images_that_it_saw() -> None:
+    world = _service(np.random.default_rng(3), {"a": 0.2, "b": 0.2})
+    finding = _all_of(world)["service.mean[model; column=faces.count, label=found]"]
+    made = [row["image"] for row in world.rows if row["outcome"] == "made"]
+    counted = [value for value in world.scores[FACES]["count"] if value]
+    assert finding.n == len(made)
+    assert finding.estimate == pytest.approx(len(counted) / len(made))
+    assert finding.title == "Share of images with faces found"
+
+
+def test_refusals_that_a_prompt_decides_alone_are_no_false_gaps() -> None:
+    audits, rng, wrong, covered = 120, np.random.default_rng(8), [], []
+    for _ in range(audits):
+        world = _service(rng, {"a": 0.15, "b": 0.15}, words=12, draws=6)
+        metric = Disparity(outcomes=("refused",), by="group")
+        found = {one.finding.metric: one.finding for one in metric.measure("service", world.context())}
+        wrong.append((found["service.gap"].p_value < 0.05, found["service.difference"].p_value < 0.05))
+        ends = found["service.difference"].interval
+        covered.append(ends.low <= 0 <= ends.high)
+    error = np.sqrt(0.05 * 0.95 / audits)
+    assert np.all(np.mean(wrong, axis=0) <= 0.05 + 2 * error)
+    assert np.mean(covered) >= 0.95 - 2 * error
+
+
+def test_p_values_agree_with_intervals() -> None:
+    for effect in (0.0, 0.02, 0.05, 0.3):
+        found = _measure(_paired(effect))
+        finding = found["gap.difference[model; against=woman, identity=man]"]
+        assert (finding.p_value < 0.05) == (finding.interval.low > 0 or finding.interval.high < 0)
+    assert finding.p_value < 1e-4
+    assert found["gap.gap[model]"].p_value == pytest.approx(1 / 1001)
+    assert "is not shown that they differ" not in finding.note
+
+
+def test_arms_that_are_compared_pair_by_pair_show_what_others_hide() -> None:
+    def p_value(paired: bool) -> float:
+        world, rng = World().declare(pixels=NUMBER), np.random.default_rng(4)
+        for place in range(20):
+            base = rng.normal(0, 5)
+            for arm in ("man", "woman"):
+                probe = prompt(f"{arm} {place}", pair=f"pair {place}" if paired else "", identity=arm)
+                for index in range(4):
+                    world.draw("model", probe, index, {SHARP: base + (arm == "woman") * 0.3 + rng.normal(0, 0.3)})
+        return _measure(world)["gap.difference[model; against=woman, identity=man]"].p_value
+
+    assert p_value(paired=True) < 1e-3
+    assert p_value(paired=False) > 0.5
+
+
+def test_missing_labels_bound_gaps_and_differences() -> None:
+    world = World().declare(attributes=FACE)
+    for word in range(12):
+        for group, cut in (("a", 2), ("b", 4)):
+            for index in range(8):
+                label = ("why", "no face") if index >= 6 else "feminine" if index < cut else "masculine"
+                world.draw("model", prompt(f"{group} {word}", group=group), index, {GENDER: label})
+    found = _measure(world, column=GENDER, level="feminine", by="group")
+    difference, gap = found["gap.difference[model; against=b, group=a]"], found["gap.gap[model]"]
+    assert (difference.bounds.low, difference.bounds.high) == pytest.approx((2 / 8 - 6 / 8, 4 / 8 - 4 / 8))
+    assert (gap.bounds.low, gap.bounds.high) == pytest.approx((0.0, 6 / 8 - 2 / 8))
+    assert "48 missing: 48 no face" in gap.note
+    assert gap.correction == difference.correction == "uncorrected"
+
+
+def test_labels_of_people_correct_what_is_compared() -> None:
+    rng, world = np.random.default_rng(6), World().declare(attributes=FACE)
+    true: list[str] = []
+    for word in range(40):
+        for group in ("a", "b"):
+            for index in range(5):
+                real = rng.random() < 0.5
+                read = real and not (group == "b" and rng.random() < 0.5)  # half of group b's are read wrongly
+                label = "feminine" if read else "masculine"
+                world.draw("model", prompt(f"{group} {word}", group=group), index, {GENDER: label})
+                true.append("feminine" if real else "masculine")
+    rows, chosen = world.rows, np.sort(rng.choice(400, 200, replace=False))
+    column = {name: np.array([rows[k][name] for k in chosen], dtype=object) for name in ("generator", "probe", "image")}
+    index = np.array([rows[k]["index"] for k in chosen], dtype=np.int64)
+    told = np.array([true[k] for k in chosen], dtype=object)
+    labels = HumanLabels(**column, index=index, label=told, inclusion=np.full(200, 0.5), raters=1)
+    plain = world.context()
+    context = Context(plain.table, plain.generators, 0.95, 7, plain.columns, plain.protocols, labels={GENDER: labels})
+    metric, key = Disparity(column=GENDER, level="feminine", by="group"), "gap.difference[model; against=b, group=a]"
+    naive = sound(metric.measure("gap", plain))[key].finding
+    corrected = sound(metric.measure("gap", context))[key].finding
+    assert naive.p_value < 1e-3
+    assert corrected.interval.low < 0 < corrected.interval.high or abs(corrected.estimate) < abs(naive.estimate) / 2
+    assert (corrected.correction, corrected.unit, corrected.bounds) == ("labels", "share difference", None)
+
+
+def test_a_gap_of_very_many_levels_is_refused_and_their_means_are_not() -> None:
+    world = World().declare(pixels=NUMBER)
+    for job in range(1001):
+        world.draw("model", prompt(f"{job}", job=f"{job}"), 0, {SHARP: float(job)})
+    found = _measure(world, by="job", min_n=1)
+    assert "1001 levels, and at most 1000 are compared" in found["gap.gap[model]"].note
+    assert found["gap.mean[model; job=7]"].estimate == 7
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({}, "nothing to compare"),
+        ({"level": "feminine", "outcomes": ["refused"]}, "it is a label of `column`"),
+        ({"columns": [SHARP, SHARP]}, "columns: each is named once"),
+        ({"outcomes": ["made"]}, "outcomes"),
+        ({"outcomes": ["refused", "refused"]}, "outcomes: each is named once"),
+    ],
+)
+def test_an_entry_that_asks_nothing_or_twice_is_refused(params: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Disparity.model_validate({"by": "identity"} | params)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (
+            {"columns": [GENDER]},
+            "holds labels; a number column is needed; for the share of a label use `column` and `level`",
+        ),
+        ({"columns": ["features.vector"]}, "holds vectors; a number column is needed$"),
+        ({"found": ["faces.cuont"]}, "no scorer fills 'faces.cuont'"),
+    ],
+)
+def test_a_column_that_does_not_fit_is_named(params: dict[str, object], message: str) -> None:
+    world = _paired(0.0).declare(attributes=FACE).declare(features=VECTOR)
+    with pytest.raises(SpecError, match=message):
+        list(Disparity.model_validate({"by": "identity"} | params).measure("gap", world.context()))
