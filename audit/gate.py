@@ -47,9 +47,9 @@ def _drifted(verdicts: tuple[Verdict, ...], failed: Sequence[Check]) -> tuple[Ve
     more = f"; {len(failed) - 1} more checks failed" if len(failed) > 1 else ""
     told = {
         "outcome": "invalid",
-        "reason": f"drifted instrument: {first.instrument} gave {first.found} where {first.expected} was expected "
-        f"({first.what}){more}",
-        "decides": "see `imgaudit doctor`; install what it names again, then score and measure the run again",
+        "reason": f"an instrument failed its check: {first.instrument}, {first.what}: expected {first.expected}, "
+        f"found {first.found}{more}",
+        "decides": "see `imgaudit doctor`, and why scorers abstain; mend it, then score and measure the run again",
     }
     if verdicts:
         return tuple(verdict.model_copy(update=told) for verdict in verdicts)
@@ -109,7 +109,7 @@ def _invalid(rule: GateRule, finding: Finding) -> tuple[str, str] | None:
     if finding.n < rule.min_n:
         return f"{finding.n} draws, fewer than the rule's {rule.min_n}", "ask more probes, or more draws of each"
     limits = [limit for limit in (rule.at_most, rule.at_least) if limit is not None]
-    if finding.unit == "share" and any(not 0 <= limit <= 1 for limit in limits):
+    if finding.unit in ("share", "proportion") and any(not 0 <= limit <= 1 for limit in limits):
         return f"the limit {limits[0]:g} is no share", "shares run from 0 to 1: write 0.2 for 20 %"
     if finding.unit == POINTS and any(not -1 <= limit <= 1 for limit in limits):
         return f"the limit {limits[0]:g} is no difference of shares", "they run from -1 to 1: write 0.2 for 20 points"

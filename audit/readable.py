@@ -35,7 +35,7 @@ def _nothing_read(column: str, what: str, images: int) -> Check:
         instrument=f"column {column}",
         what=f"reads {what}",
         expected=f"a label for at least 1 of {images}",
-        found="none: see the finding `undetected` of the metric outcomes for the reasons",
+        found="none, so nothing can be said of who is shown",
         passed=False,
         seconds=0.0,
     )

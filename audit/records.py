@@ -338,7 +338,7 @@ class RunManifest(Record):
     """Digest of generators, probes and seed: what the run folder is named by."""
     spec: dict[str, Any]
     keys: dict[str, str]
-    """``generator.<name>``, ``scorer.<name>``, ``reference.<name>`` -> digest of class, version, parameters, weights and numerics."""
+    """``generator.<name>``, ``scorer.<name>``, ``reference.<name>`` -> digest of class, version, parameters, numerics."""
     numerics: dict[str, dict[str, str]]
     """The same names -> what decides numbers besides parameters: backend, dtype, library versions."""
     settings: dict[str, dict[str, str]] = {}

@@ -20,6 +20,7 @@ from audit.generate import GenerateStage
 from audit.images import Pixels, decode, decoder
 from audit.measure import build_table, measure
 from audit.plan import Plan, PlannedGenerator, check_baselines
+from audit.readable import unreadable
 from audit.records import Check, Cost, RunManifest, Verdict
 from audit.results import load_results, read_manifest, read_results, read_verdicts, write_results
 from audit.score import ScoreStage
@@ -78,7 +79,7 @@ class _Session:
         done = {
             "counts": counts,
             "costs": _added(manifest.costs, self.costs, costs),
-            "checks": (*estimators, *manifest.checks),
+            "checks": (*estimators, *manifest.checks, *unreadable(plan, table)),
             "notes": tuple(dict.fromkeys([*manifest.notes, *self.notes])),
             "finished": _now(),
         }
