@@ -38,8 +38,9 @@ def _bounded_without_labels() -> tuple[float, float]:
 
 
 def _paired() -> tuple[float, ...]:
-    new = {str(pair): (float(value), 1.0) for pair, value in enumerate((3, 5, 4, 6, 7))}
-    base = {str(pair): (2.0, 1.0) for pair in range(5)}
+    values = (2.0, 0.0, 7.0, 4.0, 9.0)
+    base = {str(pair): (value, 1.0) for pair, value in enumerate(values)}
+    new = {str(pair): (value + more, 1.0) for pair, (value, more) in enumerate(zip(values, (1, 3, 2, 4, 5), strict=True))}
     found = paired.difference(new, base)
     return found.estimate, *_ends(None if found.low is None or found.high is None else (found.low, found.high))
 
