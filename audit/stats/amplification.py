@@ -178,8 +178,8 @@ def estimated_sign_null(
     has too much of a level, the sign is up and the generator falls short of it. So the mean is below 0, the more the
     nearer the true shares are to those over all tasks; a generator that amplifies a little can look as if it evened
     out. With a reference that is known (``reference_n`` infinite) the mean is 0. The law is taken to be that of the
-    reference as it was found, which lies further apart than the true one, so the mean is rather too near 0. By 4,000 multinomial
-    samples of both.
+    reference as it was found, which lies further apart than the true one, so the mean is rather too near 0. By 4,000
+    multinomial samples of both.
 
     Args:
         reference: shares by task, as estimated.
