@@ -177,7 +177,8 @@ class ArmFindings:
         size = f"{amount(finding.estimate or 0.0, finding.unit)} ({told_interval(finding)})"
         ends = finding.interval
         open_end = "; it is not shown that it changes anything" if ends is None or ends.low <= 0 <= ends.high else ""
-        return f"{_arm(*sides.new)}: {new}, {_arm(*sides.base)}: {base} with the same seeds, a change of {size}{open_end}"
+        sides_told = f"{_arm(*sides.new)!r} shows {new}, {_arm(*sides.base)!r} {base} with the same seeds"
+        return f"{sides_told}: a change of {size}{open_end}"
 
     def _beside_placebo(self, finding: Finding, quantity: Quantity, flips: Scores, sides: tuple[Ints, Ints]) -> Finding:
         """The share of an arm held against the placebo's, pair by pair."""
@@ -188,7 +189,9 @@ class ArmFindings:
         moved = finding.model_copy(
             update={"estimate": found.moved.estimate, "interval": found.interval, "unit": apart("share")}
         )
-        told = f"{amount(found.moved.estimate, moved.unit)} more than the placebo ({told_interval(moved)})"
+        more = "fewer" if found.moved.estimate < 0 else "more"
+        size = f"{amount(abs(found.moved.estimate), moved.unit)} {more} than the placebo"
+        told = f"{amount(finding.estimate, 'share')} of pairs, {size} (difference: {told_interval(moved)})"
         method = f"{finding.method}; p-value: flips as many as the placebo, {found.moved.method}"
         note = sentences(told, finding.note)
         return finding.model_copy(update={"p_value": found.p_value, "note": note, "method": method})

@@ -116,7 +116,7 @@ def adjusted(measured: Sequence[Measured], how: Adjustment, what: str) -> list[M
 
 
 def _told(finding: Finding, value: float, p: float, tests: str, name: str) -> Finding:
-    more = f", {_small(p)} adjusted for {tests} ({name})" if tests else ""
+    more = f"; adjusted for {tests} ({name}): p {_small(p)}" if tests else ""
     note = sentences(finding.note, f"p {_small(value)}{more}")
     return finding.model_copy(update={"p_adjusted": p, "note": note})
 
