@@ -1,19 +1,22 @@
 """Findings in the order of the page: a table for each metric, cards for the findings that matter, the others folded."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 from audit.digest import digest, short
-from audit.panels import Intervals, Panel
+from audit.panels import Heatmap, Intervals
 from audit.records import Finding, Verdict
-from reports.pictures import Figure, Sheets, Sketchbook
-from reports.strips import Strip, finding_strip
-from reports.thumbnails import Page
-from reports.together import cell_label, chart_of, common_title, nothing_came, shared_axes
+from reports.charts import Chart
+from reports.layout import Card, Cell, Family, Quantity
+from reports.leads import lead_charts, own_panels
+from reports.pictures import Sketchbook
+from reports.sentences import sentence
+from reports.strips import Beside, finding_strip
+from reports.together import cell_label, common_title, nothing_came, shared_axes
+from reports.truths import IN_THE_TITLE, own_row
 from reports.verdicts import ORDER
-from reports.wording import clean, clip, count, listed, quantity
+from reports.wording import clean, clip, corrected, count, listed, p_words, quantity
 
-__all__ = ["Card", "Cell", "Family", "Quantity", "families", "targets"]
+__all__ = ["families", "targets"]
 
 MOST_CARDS = 6
 """Findings of one quantity that get a card of their own; of more than these, only those that matter most."""
@@ -23,106 +26,10 @@ MOST_OPEN = 6
 """Cards of judged findings that stand open; the others open on demand."""
 
 MOST_TABLED = 300
-MOST_ROWS_OPEN = 30
-"""Rows of a table that stands open."""
 
 MOST_FACTS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A finding laid out in full."""
-
-    finding: Finding
-    anchor: str
-    label: str
-    """What singles it out in its quantity; the title of a quantity's only finding."""
-    verdicts: tuple[Verdict, ...]
-    strip: Strip | None
-    figures: tuple[Figure, ...]
-    tables: tuple[Sheets, ...]
-    galleries: tuple[Page, ...]
-    opened: bool = False
-    """It is judged and stands open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A finding as one row of a table."""
-
-    finding: Finding
-    anchor: str
-    carded: bool
-    """It has a card, which then bears the anchor."""
-    label: str
-    outcome: str
-    """Worst outcome among its gates; empty where none judged it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """All findings of one quantity, such as ``fidelity.kid``."""
-
-    metric: str
-    slug: str
-    title: str
-    size: int
-    cards: tuple[Card, ...]
-    cells: tuple[Cell, ...]
-    """Rows of the table."""
-    figures: tuple[Figure, ...] = ()
-    """One chart of all its findings, or the charts that hold them against the truth."""
-    against_truth: bool = False
-    """The charts show true values, which no table of findings has."""
-    left_out: str = ""
-    zero: str = ""
-    """``0 of 96`` where it is a share of something unwanted that never happened; else empty."""
-    shared: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Method, protocol, source and note of findings without a card: the distinct ones, which are few."""
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """All findings of one metric of the spec."""
-
-    name: str
-    slug: str
-    quantities: tuple[Quantity, ...]
-
-    @property
-    def size(self) -> int:
-        """Findings in all."""
-        return sum(quantity.size for quantity in self.quantities)
-
-    @property
-    def tabled(self) -> tuple[Quantity, ...]:
-        """What the table holds."""
-        return tuple(quantity for quantity in self.quantities if not quantity.zero)
-
-    @property
-    def zeros(self) -> tuple[Quantity, ...]:
-        """What never happened, and is told in one line."""
-        return tuple(quantity for quantity in self.quantities if quantity.zero)
-
-    @property
-    def long(self) -> bool:
-        """Whether its table opens on demand only."""
-        return sum(len(quantity.cells) for quantity in self.tabled) > MOST_ROWS_OPEN
-
-    @property
-    def lead(self) -> Quantity | None:
-        """The quantity whose chart stands open."""
-        return next((quantity for quantity in self.tabled if quantity.figures), None)
-
-    @property
-    def opened(self) -> tuple[Card, ...]:
-        """Cards that stand open."""
-        return tuple(card for quantity in self.quantities for card in quantity.cards if card.opened)
-
-    @property
-    def folded(self) -> int:
-        """Cards that open on demand."""
-        return sum(not card.opened for quantity in self.quantities for card in quantity.cards)
+MOST_OF_ONE = 2
+"""Sentences of one quantity that stand open."""
 
 
 def targets(shown: Iterable[Family], findings: Iterable[Finding]) -> dict[str, str]:
@@ -135,9 +42,11 @@ def targets(shown: Iterable[Family], findings: Iterable[Finding]) -> dict[str, s
     return {finding.key: places.get(finding.key, places[finding.metric]) for finding in findings}
 
 
-def families(findings: Sequence[Finding], verdicts: Sequence[Verdict], sketchbook: Sketchbook) -> tuple[Family, ...]:
-    """All findings in the order in which their metrics were measured."""
-    layout = _Layout(verdicts, sketchbook)
+def families(
+    findings: Sequence[Finding], verdicts: Sequence[Verdict], sketchbook: Sketchbook, true: Mapping[str, float]
+) -> tuple[Family, ...]:
+    """All findings in the order in which their metrics were measured; ``true`` has the true values that are known."""
+    layout = _Layout(verdicts, sketchbook, true)
     named: dict[str, dict[str, list[Finding]]] = {}
     for finding in findings:
         name = finding.metric.partition(".")[0]
@@ -155,8 +64,9 @@ def families(findings: Sequence[Finding], verdicts: Sequence[Verdict], sketchboo
 class _Layout:
     """Decides which findings get a card, and which of them stand open; counts over the whole file."""
 
-    def __init__(self, verdicts: Sequence[Verdict], sketchbook: Sketchbook) -> None:
+    def __init__(self, verdicts: Sequence[Verdict], sketchbook: Sketchbook, true: Mapping[str, float]) -> None:
         self._sketchbook = sketchbook
+        self._true = true
         self._cards = 0
         self._opened = 0
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
@@ -168,7 +78,7 @@ class _Layout:
         judged = any(finding.key in self._verdicts for finding in group)
         zero = "" if judged or not nothing_came(group) else _none_of(group)
         chosen = set() if zero else self._chosen(group)
-        drawn = () if zero else _charts(group, len(chosen))
+        drawn = () if zero else lead_charts(group, len(chosen), self._true)
         cards = tuple(self._card(finding, group, drawn) for finding in group if finding.key in chosen)
         return Quantity(
             metric=group[0].metric,
@@ -178,9 +88,11 @@ class _Layout:
             cards=cards,
             cells=self._cells(group, chosen),
             figures=tuple(map(self._sketchbook.figure, drawn)),
-            against_truth=any(panel.known for panel in drawn),
+            against_truth=any(panel.known for panel in drawn if isinstance(panel, Intervals)),
+            numbered=any(map(_shows_more, drawn)),
             left_out="" if zero else _left_out(group, len(cards)),
             zero=zero,
+            told=() if zero else self._told(group),
             shared=_common_facts([finding for finding in group if finding.key not in chosen]),
         )
 
@@ -197,23 +109,42 @@ class _Layout:
             return 0
         return 2 if finding.where else 1
 
-    def _card(self, finding: Finding, group: list[Finding], beside: Sequence[Intervals]) -> Card:
+    def _card(self, finding: Finding, group: list[Finding], beside: Sequence[Chart]) -> Card:
         self._cards += 1
         verdicts = self._verdicts.get(finding.key, ())
         opened = bool(verdicts) and self._opened < MOST_OPEN
         self._opened += opened
-        book, (panels, band) = self._sketchbook, _own_panels(finding, beside)
+        book, panels = self._sketchbook, own_panels(finding, beside)
         return Card(
             finding,
             _anchor(finding),
             cell_label(finding, group, shared_axes(group)) if len(group) > 1 else finding.title,
             verdicts,
-            finding_strip(finding, self._limits(finding), band),
+            finding_strip(finding, self._limits(finding), self._beside(finding)),
             tuple(book.figures(panels)),
             tuple(book.tables(panels)),
             tuple(book.galleries(panels, finding.evidence)),
             opened,
+            self._sentence(finding, group),
         )
+
+    def _sentence(self, finding: Finding, group: list[Finding]) -> str:
+        """What singles it out is named first, but for what its title says."""
+        shared = shared_axes(group) | IN_THE_TITLE
+        cell = cell_label(finding, group, shared) if len(group) > 1 else ""
+        return sentence(finding, "" if cell == "all" else cell, self._true.get(finding.key))
+
+    def _told(self, group: list[Finding]) -> tuple[str, ...]:
+        fewest = min(len(finding.where) for finding in group)
+        least = [finding for finding in group if len(finding.where) == fewest]
+        return tuple(self._sentence(finding, group) for finding in least[:MOST_OF_ONE])
+
+    def _beside(self, finding: Finding) -> Beside:
+        alone, truth = own_row(finding), self._true.get(finding.key)
+        if alone is None:
+            return Beside(truth)
+        row, panel = alone
+        return Beside(truth, row.band or panel.band, panel.band_label)
 
     def _limits(self, finding: Finding) -> list[float]:
         """Limits on the estimate itself; a margin limits the difference to a baseline and lies on another scale."""
@@ -223,7 +154,17 @@ class _Layout:
     def _cells(self, group: list[Finding], carded: set[str]) -> tuple[Cell, ...]:
         shared = shared_axes(group)
         return tuple(
-            Cell(f, _anchor(f), f.key in carded, cell_label(f, group, shared), self._worst(f)) for f in group[:MOST_TABLED]
+            Cell(
+                f,
+                _anchor(f),
+                f.key in carded,
+                cell_label(f, group, shared),
+                self._worst(f),
+                self._sentence(f, group),
+                corrected(f),
+                p_words(f),
+            )
+            for f in group[:MOST_TABLED]
         )
 
     def _worst(self, finding: Finding) -> str:
@@ -231,33 +172,14 @@ class _Layout:
         return next((outcome for outcome in ORDER if outcome in outcomes), "")
 
 
+def _shows_more(chart: Chart) -> bool:
+    rows = chart.rows if isinstance(chart, Intervals) else ()
+    return isinstance(chart, Heatmap) or any(row.truth is not None or row.marks or row.band for row in rows)
+
+
 def _anchor(finding: Finding) -> str:
     """An id that is the same in every report of the run, whatever the key contains."""
     return f"finding-{short(digest(finding.key), 12)}"
-
-
-def _charts(group: list[Finding], carded: int) -> tuple[Intervals, ...]:
-    """The charts that hold a quantity against the truth, or else one chart of all its findings."""
-    panels = (panel for finding in group for panel in finding.panels)
-    with_truth = tuple(panel for panel in panels if isinstance(panel, Intervals) and panel.known)
-    if with_truth:
-        return with_truth
-    panel = chart_of(group) if len(group) > 1 else None
-    return (panel,) if panel and (len(panel.rows) > 1 or carded < len(group)) else ()
-
-
-def _own_panels(finding: Finding, beside: Sequence[Intervals]) -> tuple[list[Panel], tuple[float, float] | None]:
-    """Panels that show what the table, the strip and the charts of its quantity do not; and a band for the strip."""
-    drawn = {(row.estimate, row.low, row.high) for chart in beside for row in chart.rows}
-    own: list[Panel] = []
-    band = None
-    for panel in finding.panels:
-        rows = panel.rows if isinstance(panel, Intervals) else ()
-        if isinstance(panel, Intervals) and [row.estimate for row in rows] == [finding.estimate]:
-            band = panel.band or band
-        elif not rows or not drawn.issuperset((row.estimate, row.low, row.high) for row in rows):
-            own.append(panel)
-    return own, band
 
 
 def _none_of(group: list[Finding]) -> str:

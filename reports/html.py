@@ -9,15 +9,17 @@ from pydantic import Field
 
 from audit.component import Audited, Report
 from audit.records import Finding, Verdict
+from reports.checks import checked
 from reports.groups import families, targets
 from reports.noise import settled
 from reports.pictures import Sketchbook
 from reports.sections import cost_chart, cost_rows, lost, provenance
-from reports.strips import verdict_strip
+from reports.strips import Strip, verdict_strip
 from reports.summary import audited_generators, depicts_people, drawn, summarise, title_of
 from reports.thumbnails import Album
-from reports.verdicts import WORDS, overall, ranked, restated
-from reports.wording import clean, clip, count, interval, mark, moment, quantity, width
+from reports.truths import truths
+from reports.verdicts import WORDS, advised, overall, ranked, restated, unit_of
+from reports.wording import clean, clip, corrected, count, interval, mark, moment, p_words, quantity, width
 
 __all__ = ["Html"]
 
@@ -50,8 +52,9 @@ class Html(Report):
         audited = settled(audited)
         album = Album(audited, self.blur, self.thumbnails)
         book = Sketchbook(album)
-        units = {finding.key: finding.unit for finding in audited.findings}
-        grouped = families(audited.findings, audited.verdicts, book)
+        true = truths(audited.findings)
+        judged = {finding.key: finding for finding in audited.findings}
+        grouped = families(audited.findings, audited.verdicts, book, true)
         missing, more_missing = lost(audited.findings)
         costs = cost_chart(audited.manifest.costs)
         sources = provenance(audited.manifest)
@@ -60,9 +63,10 @@ class Html(Report):
             "manifest": audited.manifest,
             "generators": audited_generators(audited.findings),
             "overall": overall(audited.verdicts),
-            "verdicts": [(v, verdict_strip(v, units.get(v.finding, ""))) for v in ranked(audited.verdicts)],
-            "units": units,
-            "judged": {finding.key: finding for finding in audited.findings},
+            "verdicts": [_judged(v, judged.get(v.finding), true.get(v.finding)) for v in ranked(audited.verdicts)],
+            "judged": judged,
+            "truths": true,
+            "checked": checked(audited.manifest),
             "targets": targets(grouped, audited.findings),
             "summary": summarise(audited),
             "families": grouped,
@@ -79,6 +83,18 @@ class Html(Report):
             "serial": itertools.count(1).__next__,
         }
         return _environment().get_template("report.html").render(context).encode("utf-8")
+
+
+def _judged(
+    verdict: Verdict, finding: Finding | None, truth: float | None
+) -> tuple[Verdict, str, float | None, Strip | None]:
+    """A verdict with the unit, the true value and the picture of what was judged.
+
+    A margin limits the difference to a baseline, and the truth of a finding is not that of the difference.
+    """
+    unit = unit_of(verdict, finding)
+    own = truth if finding is not None and verdict.estimate == finding.estimate else None
+    return verdict, unit, own, verdict_strip(verdict, unit, own)
 
 
 def _environment() -> Environment:
@@ -99,6 +115,10 @@ def _environment() -> Environment:
         moment=moment,
         count=count,
         restated=restated,
+        advised=advised,
+        corrected=corrected,
+        p_words=p_words,
+        width=width,
     )
     environment.globals.update(words=WORDS, better=BETTER)
     return environment

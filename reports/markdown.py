@@ -1,7 +1,7 @@
 """A summary for a pull request: the verdicts, what moved, what stands out. Short, and safe to post."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from pydantic import Field
@@ -9,10 +9,14 @@ from pydantic import Field
 from audit.component import Audited, Report
 from audit.panels import Intervals
 from audit.records import Finding, Interval, Verdict
+from reports.checks import checked
 from reports.noise import settled
+from reports.sentences import sentence
 from reports.summary import audited_generators, depicts_people, drawn, stands_out, title_of
-from reports.verdicts import WORDS, overall, ranked, restated
-from reports.wording import clean, clip, count, interval, listed, mark, quantity, width
+from reports.together import where_words
+from reports.truths import truths
+from reports.verdicts import WORDS, advised, overall, ranked, restated, unit_of
+from reports.wording import clean, clip, corrected, count, interval, listed, mark, p_words, quantity, width
 
 __all__ = ["Markdown", "escape"]
 
@@ -20,6 +24,7 @@ ICONS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "invalid": "⚠️
 PERCEIVED = "Perceived attributes of depicted, fictitious persons; not identity. "
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 MARKUP = frozenset("\\`*_[]#!|~$")
+MOST_TOLD = 10
 BREAK = "\u200b"
 NAMES = re.compile(r"[@#!~%&$:](?=[\w/])|(?<=www)\.", re.IGNORECASE)
 """What begins the name of a person, an issue, a label, a snippet, an emoji or an address on some forge."""
@@ -52,7 +57,9 @@ class Markdown(Report):
         parts = [
             f"## {ICONS[conclusion.tone]} {conclusion.headline}: {escape(title_of(audited))}",
             _what(audited),
+            self._checks(audited),
             self._verdicts(audited),
+            _judged_in_words(audited),
             self._findings(
                 "What moved against its baseline", [f for f in audited.findings if f.baseline and stands_out(f)]
             ),
@@ -65,9 +72,20 @@ class Markdown(Report):
         return ("\n\n".join(part for part in parts if part) + "\n").encode("utf-8")
 
     def _verdicts(self, audited: Audited) -> str:
-        behind = {finding.key: finding for finding in audited.findings}
-        rows = [_verdict_row(verdict, behind.get(verdict.finding)) for verdict in ranked(audited.verdicts)]
-        return self._table(("Verdict", "Gate", "Estimate", "Interval", "Limit", "What would decide it"), rows)
+        behind, true = {finding.key: finding for finding in audited.findings}, truths(audited.findings)
+        judged = [(verdict, behind.get(verdict.finding)) for verdict in ranked(audited.verdicts)]
+        known = {v.finding: _true(v, f, true) for v, f in judged if f}
+        columns = ["Verdict", "Gate", "Estimate", "Interval", *(["True"] if any(known.values()) else []), "Limit"]
+        rows = [_verdict_row(v, f, known.get(v.finding, "") if "True" in columns else None) for v, f in judged]
+        return self._table((*columns, "What would decide it"), rows)
+
+    def _checks(self, audited: Audited) -> str:
+        found = checked(audited.manifest)
+        if not found.failed:
+            return escape(found.line).replace("\\`", "`")
+        columns = ("Instrument", "Asked", "Expected", "Found")
+        rows = [tuple(escape(text, 120) for text in (c.instrument, c.what, c.expected, c.found)) for c in found.failed]
+        return f"**❌ {escape(found.line, 400)}**\n\n{self._table(columns, rows)}"
 
     def _findings(self, title: str, findings: list[Finding]) -> str:
         rows = [
@@ -77,10 +95,12 @@ class Markdown(Report):
                 escape(interval(finding.interval, finding.unit)),
                 "" if finding.expected is None else escape(mark(finding.expected, finding.unit)),
                 f"{finding.n:,}",
+                escape(corrected(finding)),
+                escape(p_words(finding)),
             )
             for finding in findings
         ]
-        table = self._table(("Finding", "Estimate", "Interval", "Expected", "n"), rows)
+        table = self._table(*_filled(("Finding", "Estimate", "Interval", "Expected", "n", "Labels", "p-value"), rows))
         return f"### {title}\n\n{table}" if table else ""
 
     def _truths(self, audited: Audited) -> str:
@@ -106,15 +126,40 @@ def _what(audited: Audited) -> str:
     return f"{count(len(audited.findings), 'finding')}{about} from {count(draws.audited, 'draw')}{sets}."
 
 
-def _verdict_row(verdict: Verdict, finding: Finding | None) -> tuple[str, ...]:
-    unit = finding.unit if finding else ""
+def _filled(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """A table without its empty columns."""
+    kept = [at for at in range(len(columns)) if any(row[at] for row in rows)]
+    return tuple(columns[at] for at in kept), [tuple(row[at] for at in kept) for row in rows]
+
+
+def _judged_in_words(audited: Audited) -> str:
+    """A sentence for each finding that a gate judged."""
+    judged, true = {verdict.finding for verdict in audited.verdicts}, truths(audited.findings)
+    told = [escape(sentence(f, where_words(f), true.get(f.key)), 700) for f in audited.findings if f.key in judged]
+    more = [f"- {count(len(told) - MOST_TOLD, 'more sentence')} in the full report."] if len(told) > MOST_TOLD else []
+    return "\n".join([*(f"- {line}" for line in told[:MOST_TOLD]), *more])
+
+
+def _true(verdict: Verdict, finding: Finding, true: Mapping[str, float]) -> str:
+    """The true value of what was judged; a margin limits the difference to a baseline, whose truth is another."""
+    value = true.get(finding.key) if verdict.estimate == finding.estimate else None
+    return "" if value is None else escape(quantity(value, finding.unit, width(finding)))
+
+
+def _verdict_row(verdict: Verdict, finding: Finding | None, true: str | None) -> tuple[str, ...]:
+    """``true`` is None where the table has no column for it."""
+    unit = unit_of(verdict, finding)
     return (
         f"{ICONS[verdict.outcome]} {WORDS[verdict.outcome].lower()}",
         escape(restated(verdict.gate, verdict, finding)),
         "" if verdict.estimate is None else escape(_estimate(verdict, unit)),
         escape(interval(verdict.interval, unit)),
+        *([] if true is None else [true]),
         "" if verdict.limit is None else escape(mark(verdict.limit, unit)),
-        escape(verdict.decides or (restated(verdict.reason, verdict, finding) if verdict.outcome == "invalid" else "")),
+        escape(
+            advised(verdict, finding)
+            or (restated(verdict.reason, verdict, finding) if verdict.outcome == "invalid" else "")
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from audit.records import Finding, Interval, Verdict
 from reports.svg import Scale
 from reports.wording import is_share, mark
 
-__all__ = ["Mark", "Strip", "finding_strip", "verdict_strip"]
+__all__ = ["Beside", "Mark", "Strip", "finding_strip", "verdict_strip"]
 
 START, END = 3.0, 97.0
 
@@ -40,9 +40,28 @@ class Strip:
     marks: tuple[Mark, ...] = ()
     """What the estimate is compared with, or else the ends of the scale."""
     missing: int = 0
+    truth: float | None = None
+    """The true value, where it is known."""
+    band_label: str = ""
+    """What shows a range such as the band's."""
 
 
-def finding_strip(finding: Finding, limits: Sequence[float] = (), band: tuple[float, float] | None = None) -> Strip | None:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What else is known of the number on a strip."""
+
+    truth: float | None = None
+    """Its true value."""
+    band: tuple[float, float] | None = None
+    """A range to hold it against."""
+    band_label: str = ""
+    """What shows such a range."""
+
+
+NOTHING = Beside()
+
+
+def finding_strip(finding: Finding, limits: Sequence[float] = (), beside: Beside = NOTHING) -> Strip | None:
     """The estimate of a finding with its interval, bounds, band, expectation and the limits that judged it.
 
     Shares lie on 0..100 %; what has nothing to be compared with lies on a scale that holds zero.
@@ -50,9 +69,11 @@ def finding_strip(finding: Finding, limits: Sequence[float] = (), band: tuple[fl
     if finding.estimate is None:
         return None
     ends = [end for interval in (finding.interval, finding.bounds) if interval for end in (interval.low, interval.high)]
+    band, truth = beside.band, beside.truth
     ends += band or ()
     compared = [*([finding.expected] if finding.expected is not None else []), *limits]
-    scale = _scale([finding.estimate, *ends, *compared], finding.unit, alone=not compared)
+    true = [] if truth is None else [truth]
+    scale = _scale([finding.estimate, *ends, *compared, *true], finding.unit, alone=not compared)
     marks = [Mark(scale(limit), f"limit {mark(limit, finding.unit)}", "limit") for limit in limits]
     if finding.expected is not None and not limits:
         marks.append(Mark(scale(finding.expected), f"expected {mark(finding.expected, finding.unit)}", "expected"))
@@ -65,17 +86,28 @@ def finding_strip(finding: Finding, limits: Sequence[float] = (), band: tuple[fl
         None if band is None else (scale(min(band)), scale(max(band))),
         tuple(marks),
         finding.n_missing,
+        None if truth is None else scale(truth),
+        beside.band_label,
     )
 
 
-def verdict_strip(verdict: Verdict, unit: str) -> Strip | None:
-    """The estimate of a verdict with its interval against the limit, as large as it goes; None without one of them."""
+def verdict_strip(verdict: Verdict, unit: str, truth: float | None = None) -> Strip | None:
+    """The estimate of a verdict with its interval against the limit, as large as it goes; None without one of them.
+
+    ``truth`` is the true value of what was judged, where it is known.
+    """
     if verdict.estimate is None or verdict.limit is None:
         return None
     ends = [verdict.interval.low, verdict.interval.high] if verdict.interval else []
-    scale = Scale.around([verdict.estimate, verdict.limit, *ends], START, END, room=0.12)
+    true = [] if truth is None else [truth]
+    scale = Scale.around([verdict.estimate, verdict.limit, *ends, *true], START, END, room=0.12)
     limit = Mark(scale(verdict.limit), f"limit {mark(verdict.limit, unit)}", "limit")
-    return Strip(scale(verdict.estimate), _placed(verdict.interval, scale), marks=(limit,))
+    return Strip(
+        scale(verdict.estimate),
+        _placed(verdict.interval, scale),
+        marks=(limit,),
+        truth=None if truth is None else scale(truth),
+    )
 
 
 def _scale(values: list[float], unit: str, *, alone: bool) -> Scale:

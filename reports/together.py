@@ -1,20 +1,21 @@
 """Findings of one quantity side by side: what they have in common, what tells them apart, and one chart of all."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from audit.panels import Intervals, Span
 from audit.records import Finding
+from reports.truths import IN_THE_TITLE, own_row
 from reports.wording import clean, clip, listed, quantity
 
-__all__ = ["cell_label", "chart_of", "common_title", "nothing_came", "shared_axes"]
+__all__ = ["cell_label", "chart_of", "common_title", "nothing_came", "shared_axes", "where_words"]
 
 AT_EACH_END = 12
 """Of very many estimates, those that are charted at either end."""
 
 AGAINST = "against"
 """In ``Finding.where``: the level that was taken off."""
-NAMED_BY_LEVEL = frozenset({"label", "column"})
 
 
 def common_title(group: Sequence[Finding]) -> str:
@@ -50,26 +51,37 @@ def cell_label(finding: Finding, group: Sequence[Finding], shared: frozenset[str
     return ", ".join(clip(clean(part), 120) for part in parts if part) or "all"
 
 
+def where_words(finding: Finding) -> str:
+    """What singles a finding out where it stands alone: its generator, and its cell but for what its title says."""
+    cell = _where_words(finding, IN_THE_TITLE)
+    return clip(clean(finding.generator), 60) + (f", {cell}" if cell else "")
+
+
 def _where_words(finding: Finding, leave_out: frozenset[str]) -> str:
     """``feminine``, ``baker minus pilot``, ``nurse, feminine``, ``age older, occupation nurse, feminine``."""
     where = {name: level for name, level in sorted(finding.where.items()) if name not in leave_out}
     off = finding.where.get(AGAINST)
     if off is not None:
-        from_axes = [name for name in finding.where if name != AGAINST and name not in NAMED_BY_LEVEL]
+        from_axes = [name for name in finding.where if name != AGAINST and name not in IN_THE_TITLE]
         if len(from_axes) == 1:
             where = {name: level for name, level in where.items() if name not in (AGAINST, from_axes[0])}
             where["minus"] = f"{finding.where[from_axes[0]]} minus {off}"
-    axes = [name for name in where if name not in NAMED_BY_LEVEL]
+    axes = [name for name in where if name not in IN_THE_TITLE]
     alone = len(axes) == 1 or off is not None
     parts = [where[name] if alone else f"{_plain(name)} {where[name]}" for name in axes]
-    parts += [level for name, level in where.items() if name in NAMED_BY_LEVEL]
+    parts += [level for name, level in where.items() if name in IN_THE_TITLE]
     return ", ".join(clip(clean(part), 80) for part in parts)
 
 
-def chart_of(group: Sequence[Finding]) -> Intervals | None:
-    """The estimates of a group on one axis; of very many, those at both ends. None where they have no common unit."""
+def chart_of(group: Sequence[Finding], true: Mapping[str, float] = MappingProxyType({})) -> Intervals | None:
+    """The estimates of a group on one axis; of very many, those at both ends. None where they have no common unit.
+
+    Args:
+        group: findings of one quantity.
+        true: key of a finding -> its true value, where it is known.
+    """
     shared = shared_axes(group)
-    known = [(f, _span(f, cell_label(f, group, shared, cell_first=True))) for f in group]
+    known = [(f, _span(f, cell_label(f, group, shared, cell_first=True), true.get(f.key))) for f in group]
     whole = [span for f, span in known if span is not None and not f.where]
     spans = sorted((span for f, span in known if span is not None and f.where), key=lambda span: -span.estimate)
     found = whole + spans
@@ -84,6 +96,7 @@ def chart_of(group: Sequence[Finding]) -> Intervals | None:
         rows=tuple(shown),
         unit=unit,
         reference=expected.pop() if len(expected) == 1 else None,
+        band_label=_band_label(group),
     )
 
 
@@ -92,11 +105,19 @@ def nothing_came(group: Sequence[Finding]) -> bool:
     return all(f.unit == "share" and f.better == "lower" and f.estimate == 0 and not f.n_missing for f in group)
 
 
-def _span(finding: Finding, label: str) -> Span | None:
+def _span(finding: Finding, label: str, truth: float | None) -> Span | None:
+    """A row of the chart, with the band that the finding's own panel has."""
     if finding.estimate is None or finding.interval is None:
         return None
-    low, high = finding.interval.low, finding.interval.high
-    return Span(label=label, estimate=finding.estimate, low=low, high=high, n=finding.n)
+    low, high, alone = finding.interval.low, finding.interval.high, own_row(finding)
+    band = (alone[0].band or alone[1].band) if alone else None
+    return Span(label=label, estimate=finding.estimate, low=low, high=high, n=finding.n, truth=truth, band=band)
+
+
+def _band_label(group: Sequence[Finding]) -> str:
+    """What shows the bands of rows; in general terms where findings name different things."""
+    labels = {own[1].band_label for finding in group if (own := own_row(finding))}
+    return labels.pop() if len(labels) == 1 else "chance alone"
 
 
 def _plain(name: str) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from audit.records import Finding, Verdict
-from reports.wording import count, mark, quantity, width
+from reports.wording import POINTS, count, counted, is_share, mark, quantity, width
 
-__all__ = ["ORDER", "WORDS", "Overall", "overall", "ranked", "restated"]
+__all__ = ["ORDER", "WORDS", "Overall", "advised", "overall", "ranked", "restated", "unit_of"]
 
 Outcome = Literal["pass", "fail", "inconclusive", "invalid"]
 Tone = Outcome | Literal["none"]
@@ -57,21 +57,39 @@ def restated(text: str, verdict: Verdict, finding: Finding | None) -> str:
     Gates write the limit, the ends of the interval and percentages as they come; beside a figure, the same number in
     other digits reads as another number.
     """
-    unit, bounds = (finding.unit, finding.bounds) if finding else ("", None)
-    ends = [end for both in (bounds, verdict.interval) if both for end in (both.low, both.high)]
-    spoken = {value: quantity(value, unit, width(verdict)) for value in ends}
+    spread, judged = width(verdict), unit_of(verdict, finding)
+    spoken: list[tuple[float, str, str]] = []
+    for ends, unit in ((finding.bounds if finding else None, finding.unit if finding else ""), (verdict.interval, judged)):
+        spoken += [(end, unit, quantity(end, unit, spread)) for end in ((ends.low, ends.high) if ends else ())]
     if verdict.limit is not None:
-        spoken[verdict.limit] = mark(verdict.limit, unit)
-    spellings = {
-        spelling: words
-        for value, words in spoken.items()
-        for spelling in (f"{value:g}", f"{value:.4g}", f"{100 * value:.3g} %" if unit == "share" else f"{value:.4g}")
-    }
+        spoken.append((verdict.limit, judged, mark(verdict.limit, judged)))
+    spellings = {spelling: words for value, unit, words in spoken for spelling in _spellings(value, unit)}
     known = "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
     if known:
         alone = rf"(?<![\w./\[-])(?:{known})(?![\w/\]]|[.,]\d|\s?%|\spoints)"
         text = re.sub(alone, lambda found: spellings[found[0]], text)
-    return re.sub(r"(?<=\d) ?%", "\u00a0%", text)
+    return re.sub(r"(?<=\d) ?(?=(?:%|points)(?!\w))", "\u00a0", text)
+
+
+def _spellings(value: float, unit: str) -> list[str]:
+    """How a gate may have written a number."""
+    bare = [f"{value:g}", f"{value:.4g}"]
+    word = "%" if is_share(unit) else "points" if unit == POINTS else ""
+    return bare + ([f"{100 * value:{form}} {word}" for form in (".3g", ".1f", "g")] if word else [])
+
+
+def unit_of(verdict: Verdict, finding: Finding | None) -> str:
+    """Unit of what was judged: of a share held against a baseline, it is a difference of shares."""
+    if finding is None:
+        return ""
+    moved = verdict.estimate is not None and verdict.estimate != finding.estimate
+    return POINTS if moved and is_share(finding.unit) else finding.unit
+
+
+def advised(verdict: Verdict, finding: Finding | None) -> str:
+    """What would decide it, in terms of what n counts: no more images can help where it counts intervals."""
+    things = counted(finding) if finding else "draws"
+    return verdict.decides if things == "draws" else re.sub(r"\b(?:images|prompts|draws)\b", things, verdict.decides)
 
 
 def _headline(worst: Outcome, times: int, gates: int) -> str:

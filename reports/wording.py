@@ -1,6 +1,7 @@
 """Text and numbers as a reader sees them. Every string of a run may come from outside, so all pass ``clean``."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,6 +14,7 @@ __all__ = [
     "clip",
     "corrected",
     "count",
+    "counted",
     "fit",
     "interval",
     "is_share",
@@ -57,6 +59,9 @@ LONGEST = 2000
 FIXED_DECIMALS = 6
 NARROW = 0.005
 """An interval of a share that is narrower than this needs a second decimal of the percentage."""
+
+COUNTED = re.compile(r"\bn counts (\w+)")
+"""How the note of a finding says that its n is of something other than draws."""
 
 EXACT = 1e-9
 """An interval that is narrower than this, relative to its value, is rounding error: it sets no decimals."""
@@ -237,6 +242,12 @@ def moment(text: str) -> str:
 def width(subject: Finding | Verdict) -> float | None:
     """Width of the interval; None where there is none."""
     return None if subject.interval is None else subject.interval.high - subject.interval.low
+
+
+def counted(finding: Finding) -> str:
+    """What n counts: ``draws``, unless the note says otherwise."""
+    found = COUNTED.search(finding.note)
+    return found[1] if found else "draws"
 
 
 def count(n: int, thing: str, things: str = "") -> str:

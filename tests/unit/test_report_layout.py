@@ -149,7 +149,7 @@ def test_numbers_that_are_rounding_errors_read_as_zero() -> None:
 )
 def test_a_gate_is_told_in_the_digits_of_its_figure(text: str, shown: str) -> None:
     ends = Interval(low=0.018023, high=0.11233)
-    one = finding(unit="share", bounds=Interval(low=0.03125, high=0.3518))
+    one = finding(estimate=0.046, unit="share", bounds=Interval(low=0.03125, high=0.3518))
     verdict = Verdict(gate="", finding=one.key, outcome="fail", reason="", estimate=0.046, interval=ends, limit=0.05)
     assert restated(text, verdict, one) == shown
 
