@@ -83,7 +83,7 @@ class Levels:
             "estimate": found.value,
             "interval": Interval(low=found.interval[0], high=found.interval[1]) if found.interval else None,
             "expected": null.mean,
-            "title": f"{finding.title}: {highest} minus {lowest}",
+            "title": finding.title if highest == lowest else f"{finding.title}: {highest} minus {lowest}",
             "better": "lower",
             "clusters": len(self.units),
             "p_value": null.p_value,
@@ -116,10 +116,11 @@ class Levels:
 
     def _gap_told(self, finding: Finding, ends: tuple[int, int], null: GapNull) -> str:
         highest, lowest = (f"{self.cells[k].level} ({amount(self._mean(k), self.quantity.unit)})" for k in ends)
+        order = f"Highest: {highest}; lowest: {lowest}" if ends[0] != ends[1] else "All levels are alike"
         mean, high = amount(null.mean, finding.unit), amount(null.high, finding.unit)
         size = f"{amount(finding.estimate or 0.0, finding.unit)} apart ({told_interval(finding)})"
         by_chance = f"Where levels mean nothing it is {mean} on average, and below {high} in 97.5 % of shuffles"
-        return f"Highest: {highest}; lowest: {lowest}; {size}. {by_chance}"
+        return f"{order}; {size}. {by_chance}"
 
     def _difference_told(self, finding: Finding, first: int, second: int) -> str:
         one, other = (f"{self.cells[k].level} ({amount(self._mean(k), self.quantity.unit)})" for k in (first, second))

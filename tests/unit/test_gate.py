@@ -246,3 +246,17 @@ def test_a_file_that_is_no_baseline_is_refused(tmp_path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=r"base\.json: not (an exported|a usable) baseline"):
         load_results(str(path))
+
+
+def test_differences_of_shares_are_told_in_points_whether_of_groups_or_against_a_baseline() -> None:
+    apart = finding(0.1, -0.02, 0.2, unit="share difference")
+    verdict = only(GateRule(metric="m.x", at_most=0.15), results(apart))
+    assert verdict.gate == "m.x is at most 15 points"
+    assert "-2.0 points to 20.0 points straddles the limit of at most 15 points" in verdict.reason
+    assert only(GateRule(metric="m.x", at_most=15), results(apart)).outcome == "invalid"
+    share = finding(0.5, 0.4, 0.6, unit="share", better="lower")
+    values = {share.key: np.array([0.0, 1.0, 0.0, 1.0, 0.5])}
+    found = results(share, values=values)
+    verdict = only(GateRule(metric="m.x", margin=0.05, baseline="base.json"), found, lambda _: found)
+    assert verdict.gate == "m.x is no more than 5 points worse than base.json"
+    assert "points straddles the limit of at most 5 points" in verdict.reason

@@ -208,6 +208,8 @@ def test_one_entry_reports_what_each_group_gets_and_adjusts_for_all_of_it() -> N
     assert "Highest: b (" in gap.note
     assert gap.p_value < 0.01
     assert found["service.gap[model; column=failed]"].p_value == 1
+    assert "All levels are alike; 0.0 points apart" in found["service.gap[model; column=failed]"].note
+    assert found["service.gap[model; column=failed]"].title.endswith("between levels of group")
     assert found["service.mean[model; column=refused, group=b]"].n == 80
     assert found["service.mean[model; column=faces.count, group=b, label=found]"].n_missing > 0
     sharp = found["service.mean[model; column=pixels.sharpness, group=a]"]
