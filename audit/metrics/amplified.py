@@ -67,7 +67,7 @@ class Amplified:
         blank = self._blank(quantity)
         if len(self.beside.cells) < 2:
             return _refused(blank, "fewer than two levels have both enough draws and a figure in the reference")
-        counted = weights(self._reference)
+        counted = weights(self._reference.shares, self._reference.tasks)
         if not counted.any():
             return _refused(blank, "the reference gives no label a direction, since it says the same of all levels")
         images, values = self._images, (counted[self._images.task] * self._images.shares.values).sum(axis=1)

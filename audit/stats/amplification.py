@@ -35,6 +35,7 @@ IntArray = npt.NDArray[np.int64]
 TIE = 1e-9  # shares that differ by less are equal: they came from a table with fewer digits
 SUM = 1e-6
 DRAWS = 4000
+AT_ONCE = 1_000_000  # numbers of a block of draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class Reference:
     """(t,) P(T = t), all above 0; sums to 1."""
 
 
-Weights = Callable[[Reference], FloatArray]
-"""What each pair of task and level counts for, (t, k), by the reference."""
+Weights = Callable[[FloatArray, FloatArray], FloatArray]
+"""Shares and tasks of a reference -> what each pair of task and level counts for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +107,23 @@ def directional(reference: Reference, measured: Measured, *, confidence: float =
     >>> round(directional(reference, measured).value, 9)
     0.085
     """
-    weights = directional_weights(reference)
+    _check(reference)
+    weights = directional_weights(reference.shares, reference.tasks)
     unsigned = tuple((int(t), int(a)) for t, a in np.argwhere(weights == 0))
     return _weighted(reference, measured, weights, unsigned, confidence)
 
 
-def directional_weights(reference: Reference) -> FloatArray:
-    """What ``directional`` multiplies (measured - reference) by: (t, k), sign(P(a, t) - P(a) P(t)) / (t k).
+def directional_weights(shares: FloatArray, tasks: FloatArray) -> FloatArray:
+    """What ``directional`` multiplies (measured - reference) by: sign(P(a, t) - P(a) P(t)) / (t k).
 
-    >>> directional_weights(Reference(np.array([[0.2, 0.8], [0.9, 0.1]]), np.array([0.5, 0.5]))).tolist()
+    Shares of references (..., t, k), tasks (t,).
+
+    >>> directional_weights(np.array([[0.2, 0.8], [0.9, 0.1]]), np.array([0.5, 0.5])).tolist()
     [[-0.25, 0.25], [0.25, -0.25]]
     """
-    _check(reference)
-    return _signs(reference.shares, reference.tasks) / reference.shares.size
+    apart = shares - (tasks[:, None] * shares).sum(axis=-2, keepdims=True)
+    signs = np.sign(np.where(np.abs(apart) < TIE, 0.0, apart))
+    return np.asarray(signs / (shares.shape[-2] * shares.shape[-1]), dtype=np.float64)
 
 
 def mean_dominant(reference: Reference, measured: Measured, *, confidence: float = 0.95) -> Amplification:
@@ -134,20 +139,19 @@ def mean_dominant(reference: Reference, measured: Measured, *, confidence: float
     >>> round(mean_dominant(reference, measured).value, 9)
     0.085
     """
-    weights = dominant_weights(reference)
+    _check(reference)
+    weights = dominant_weights(reference.shares, reference.tasks)
     unsigned = tuple((int(t), a) for t in np.flatnonzero(~weights.any(axis=1)) for a in range(weights.shape[1]))
     return _weighted(reference, measured, weights, unsigned, confidence)
 
 
-def dominant_weights(reference: Reference) -> FloatArray:
-    """What ``mean_dominant`` multiplies (measured - reference) by: (t, k), 1 / t where P(a | t) > 1 / k, else 0.
+def dominant_weights(shares: FloatArray, tasks: FloatArray) -> FloatArray:
+    """What ``mean_dominant`` multiplies (measured - reference) by: 1 / t where P(a | t) > 1 / k, else 0; see above.
 
-    >>> dominant_weights(Reference(np.array([[0.2, 0.8], [0.9, 0.1]]), np.array([0.5, 0.5]))).tolist()
+    >>> dominant_weights(np.array([[0.2, 0.8], [0.9, 0.1]]), np.array([0.5, 0.5])).tolist()
     [[0.0, 0.5], [0.5, 0.0]]
     """
-    _check(reference)
-    tasks, levels = reference.shares.shape
-    return np.where(reference.shares > 1 / levels + TIE, 1 / tasks, 0.0)
+    return np.where(shares > 1 / shares.shape[-1] + TIE, 1 / len(tasks), 0.0)
 
 
 def reference_error(reference: Reference, weights: FloatArray, reference_n: FloatArray) -> float:
@@ -158,7 +162,7 @@ def reference_error(reference: Reference, weights: FloatArray, reference_n: Floa
         reference_n: (t,) simple random sample behind each task, tasks independent of each other; ``inf``: known.
 
     >>> reference = Reference(np.array([[0.2, 0.8], [0.9, 0.1]]), np.array([0.5, 0.5]))
-    >>> round(reference_error(reference, directional_weights(reference), np.array([100.0, np.inf])), 4)
+    >>> round(reference_error(reference, np.array([[-0.25, 0.25], [0.25, -0.25]]), np.array([100.0, np.inf])), 4)
     0.02
     """
     return math.sqrt(float((_spread(weights, reference.shares) / reference_n).sum()))
@@ -196,19 +200,15 @@ def estimated_sign_null(
     shares = reference.shares / reference.shares.sum(axis=1, keepdims=True)
     known, n = np.isinf(reference_n), np.rint(measured_n).astype(int)
     found = np.rint(np.where(known, 1, reference_n)).astype(int)
+    step = max(1, AT_ONCE // shares.size)
     values = np.empty(DRAWS)
-    for turn in range(DRAWS):
-        estimated = rng.multinomial(found, shares) / found[:, None]
+    for start in range(0, DRAWS, step):
+        size = (min(step, DRAWS - start), len(shares))
+        estimated = rng.multinomial(found, shares, size) / found[:, None]
         against = np.where(known[:, None], shares, estimated)
-        moved = rng.multinomial(n, shares) / n[:, None] - against
-        values[turn] = (weights(Reference(against, reference.tasks)) * moved).sum()
+        moved = rng.multinomial(n, shares, size) / n[:, None] - against
+        values[start : start + step] = (weights(against, reference.tasks) * moved).sum(axis=(1, 2))
     return Null(float(values.mean()), float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975)))
-
-
-def _signs(shares: FloatArray, tasks: FloatArray) -> FloatArray:
-    """(..., t, k) sign of P(a | t) - P(a), which is that of P(a, t) - P(a) P(t)."""
-    apart = shares - (tasks[:, None] * shares).sum(axis=-2, keepdims=True)
-    return np.asarray(np.sign(np.where(np.abs(apart) < TIE, 0.0, apart)), dtype=np.float64)
 
 
 def _weighted(
