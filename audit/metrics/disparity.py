@@ -5,11 +5,11 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from audit.component import Column, Context, Measured, Metric
+from audit.component import Context, Measured, Metric
 from audit.digest import derive_seed
 from audit.errors import SpecError
 from audit.metrics.averages import BY_PROMPT, Quantity, family
-from audit.metrics.contrasts import adjusted
+from audit.metrics.contrasts import adjusted, compared
 from audit.metrics.levels import Levels
 from audit.metrics.outcomes import TITLES, absent, came_of
 from audit.metrics.readings import reading
@@ -177,17 +177,7 @@ class Disparity(Metric):
                 hint = "; for the share of a label use `column` and `level`" if kind == "label" else ""
                 raise SpecError(f"metrics.{name}.params.columns: {path} holds {kind}s; a number column is needed{hint}")
         if self.column is not None:
-            self._check_column(name, self.column, described(name, self.column, context.columns))
-
-    def _check_column(self, name: str, path: str, column: Column) -> None:
-        where = f"metrics.{name}.params"
-        if column.kind == "vector":
-            raise SpecError(f"{where}.column: {path} holds vectors; a number or label column is needed")
-        if (column.kind == "label") != (self.level is not None):
-            lack = "needs `level`, the label to compare" if self.level is None else "holds numbers, so leave out `level`"
-            raise SpecError(f"{where}.level: {path} {lack}")
-        if self.level is not None and column.levels and self.level not in column.levels:
-            raise SpecError(f"{where}.level: {self.level!r} is none of {', '.join(column.levels)}")
+            compared(name, self.column, self.level, context.columns)
 
 
 def _counts(path: str) -> bool:
