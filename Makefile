@@ -42,7 +42,8 @@ bench-parity: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.parity
 
 bench-planted: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.planted
+	$(BIN)/python -m benchmarks.planted --processes 2
+	$(BIN)/python -m benchmarks.planted_matrix --processes 2
 
 # Every weight of the phantom from nothing but its drawings, as training/phantom/README.md explains; several hours on two cores, no model more than two.
 WORK ?= work

@@ -30,6 +30,7 @@ from benchmarks.planted_copies import bank_copies, renderer_copies
 from benchmarks.planted_coverage import GridCoverage
 from benchmarks.planted_distances import DistanceCoverage
 from benchmarks.planted_gates import Limit, Rivals
+from benchmarks.planted_phantom_audits import contained, false_findings, hidden_skew
 from benchmarks.planted_rows import NOT_RUN, Row, save, show, summary
 from generators.phantom.bank import BANKS, Bank, read_bank
 
@@ -72,7 +73,12 @@ def experiments(scale: int) -> list[Experiment]:
     distances = [DistanceCoverage(apart, rho, some) for apart in (0.0, 0.5) for rho in (0.0, 0.1)]
     known = [one.run for one in (*grids, *arms, *distances, *_verdicts(many, some))]
     compared = [partial(_compared, name, drawn) for name in ("skewed", "regressed")]
-    return [*known, partial(_renderer, few), *(partial(_bank, name, drawn) for name in BANKS), *compared]
+    phantom: list[Experiment] = [
+        partial(_phantom, contained, "skewed", max(4, 100 // scale)),
+        partial(_phantom, false_findings, "even", max(4, 1000 // scale)),
+        partial(_phantom, hidden_skew, "skewed", max(4, 200 // scale)),
+    ]
+    return [*known, partial(_renderer, few), *(partial(_bank, name, drawn) for name in BANKS), *compared, *phantom]
 
 
 def _verdicts(many: int, some: int) -> list[Comparison | Planned | Limit | Rivals]:
@@ -108,6 +114,11 @@ def _compared(name: str, audits: int, seed: int) -> list[Row]:
     if isinstance(before, Row) or isinstance(after, Row):
         return [Row(NOT_RUN, f"bank of {name} against even", "", 0, 0.0, 0.0, missing[0].note)]
     return compared_banks(before, after, audits, seed)
+
+
+def _phantom(experiment: Callable[[Bank, int, int], list[Row]], name: str, audits: int, seed: int) -> list[Row]:
+    bank = _read(name)
+    return [bank] if isinstance(bank, Row) else experiment(bank, audits, seed)
 
 
 def _read(name: str) -> Bank | Row:

@@ -27,7 +27,7 @@ from generators.phantom.held import Held
 from generators.phantom.known import of_bank
 from generators.phantom.portrait import NO_OCCUPATION, OCCUPATIONS
 
-__all__ = ["NAMED", "audits_of_bank", "compared_banks", "silent"]
+__all__ = ["AUDITED", "NAMED", "audits_of_bank", "by_draw", "compared_banks", "rates", "silent"]
 
 AUDITED = ("presentation", "age", "tone_band")
 OFTEN = 8
@@ -84,7 +84,7 @@ class _Audit:
     rows: Mask
 
     def __post_init__(self) -> None:
-        self.truths = {name: _rates(self.bank, self.rows, name) for name in AUDITED}
+        self.truths = {name: rates(self.bank, self.rows, name) for name in AUDITED}
         self.ask = cache(of_bank(self.bank, "presentation", "feminine"))
 
     def count(self, table: ScoreTable, tally: Tally, units: str) -> None:
@@ -140,7 +140,7 @@ def compared_banks(before: Bank, after: Bank, audits: int, seed: int) -> list[Ro
     """Coverage of the difference of two models' rates, from audits that share prompts and seeds."""
     rows = silent(before), silent(after)
     tally = Tally(COVERAGE, f"bank of {after.facts.model} against {before.facts.model}, x {OFTEN}")
-    rates = [_rates(bank, mine, "presentation") for bank, mine in zip((before, after), rows, strict=True)]
+    known = [rates(bank, mine, "presentation") for bank, mine in zip((before, after), rows, strict=True)]
     for number in range(audits):
         one, other = (
             results(by_draw(bank.resample(np.random.default_rng(derive_seed(seed, number)), OFTEN, rows=mine)))
@@ -152,7 +152,7 @@ def compared_banks(before: Bank, after: Bank, audits: int, seed: int) -> list[Ro
             for name in names:
                 ends = moves[f"presentation.share[model; label=feminine{f', occupation={name}' if name else ''}]"].interval
                 if ends:
-                    covers.append(Cover.of(ends, rates[1]["feminine", name] - rates[0]["feminine", name], name))
+                    covers.append(Cover.of(ends, known[1]["feminine", name] - known[0]["feminine", name], name))
             tally.cover(f"compare, share of presentation, {where}", covers)
     return tally.coverage()
 
@@ -162,7 +162,9 @@ def results(table: ScoreTable) -> Results:
     metric = _metric("presentation")
     found = list(metric.measure("presentation", _context(table)))
     manifest = RunManifest(digest="bank", spec={}, keys={}, numerics={}, started="", finished="bank")
-    return Results(manifest, tuple(one.finding for one in found), {one.finding.key: one.contributions for one in found})
+    return Results(
+        manifest, tuple(one.finding for one in found), {one.finding.key: tuple(one.contributions) for one in found}
+    )
 
 
 def _metric(attribute: str) -> Metric:
@@ -173,7 +175,7 @@ def _context(table: ScoreTable) -> Context:
     return Context(table, ("model",), 0.95, 7, COLUMNS, {SCORER: "bank-1"})
 
 
-def _rates(bank: Bank, rows: Mask, attribute: str) -> Mapping[tuple[str, str], float]:
+def rates(bank: Bank, rows: Mask, attribute: str) -> Mapping[tuple[str, str], float]:
     """(level, occupation) -> share among these draws; the empty occupation is all of them."""
     levels = bank.level(attribute)[rows]
     occupations = [bank.probes[place].levels["occupation"] for place in bank.asked[rows]]

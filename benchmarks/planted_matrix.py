@@ -56,14 +56,13 @@ def measured(errors: str, design: Design, audits: int) -> list[Result]:
     for _ in range(audits):
         for one in ERRORS[errors](design, rng):
             said.setdefault(one.method, []).append(one)
-    return [_result(errors, design, method, found) for method, found in said.items()]
-
-
-def _result(errors: str, design: Design, method: Method, found: Sequence[Said]) -> Result:
-    given = [one for one in found if one.given]
-    rate = float(np.mean([one.yes for one in given])) if given else 1.0
-    width = float(np.mean([one.width for one in given])) if given else 1.0
-    return Result(errors, method, design, len(found), rate, width, len(found) - len(given))
+    results = []
+    for method, found in said.items():
+        given = [one for one in found if one.given]
+        rate = float(np.mean([one.yes for one in given])) if given else 1.0
+        width = float(np.mean([one.width for one in given])) if given else 1.0
+        results.append(Result(errors, method, design, audits, rate, width, audits - len(given)))
+    return results
 
 
 def run(found: Sequence[tuple[str, Design]], audits: int, processes: int) -> list[Result]:

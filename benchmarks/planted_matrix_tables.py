@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy import special
+from scipy import stats
 
 from audit.environment import device_name, revision, versions
 from benchmarks.planted_matrix_methods import INTERVAL, TEST, Method
@@ -51,10 +51,9 @@ class Result:
 
 
 def bound_of_all(results: Sequence[Result]) -> float:
-    """What the largest rejection rate of so many true tests stays below with 97.5 % (Bonferroni); results of one size."""
-    nulls = max(1, len(results))
+    """What the largest rejection rate of so many true tests stays within in 97.5 % of cases (binomial, Bonferroni)."""
     audits = min((one.audits for one in results), default=1)
-    return ALPHA + float(special.ndtri(1 - 0.025 / nulls)) * float(np.sqrt(ALPHA * (1 - ALPHA) / audits))
+    return float(stats.binom.isf(0.025 / max(1, len(results)), audits, ALPHA)) / audits
 
 
 def as_promised(results: Sequence[Result]) -> bool:

@@ -47,13 +47,13 @@ def test_audits_of_a_bank_hold_its_own_rates(skewed, even) -> None:
 
 
 def test_a_bank_that_says_otherwise_is_found_out(skewed, even, monkeypatch) -> None:
-    real = planted_banks._rates
+    real = planted_banks.rates
 
     def shifted(bank: Bank, rows: np.ndarray, attribute: str) -> dict[tuple[str, str], float]:
         off = 0.2 if bank is skewed else 0.0
         return {key: value + off for key, value in real(bank, rows, attribute).items()}
 
-    monkeypatch.setattr(planted_banks, "_rates", shifted)
+    monkeypatch.setattr(planted_banks, "rates", shifted)
     rows = by_name(audits_of_bank(skewed, audits=3, seed=1))
     assert rows["representation.share of presentation, by occupation"].met is False
     assert (
