@@ -13,7 +13,7 @@ from audit.metrics.averages import panelled, sentences
 from audit.metrics.label_shares import LabelShares
 from audit.metrics.label_tables import Asked
 from audit.metrics.levels import ONE_PROBE
-from audit.metrics.sample import Cell, Floats, Ints, contributions, why_missing
+from audit.metrics.sample import Cell, Floats, contributions, why_missing
 from audit.metrics.yardsticks import LevelImages, Yardsticks, named
 from audit.panels import Heatmap
 from audit.records import Finding, Interval
@@ -121,11 +121,6 @@ class Amplified:
         shares = self.labelled.cell(Cell({}, rows, len(sample)))
         return LevelImages(shares, task[rows], sample.units(rows, draws=single), single)
 
-    @property
-    def _missing(self) -> list[Ints]:
-        """Of each level, positions of the draws without a label."""
-        return [cell.among(~self.labelled.present) for cell in self.beside.cells]
-
     # --------------------------------------------------------------------------------------- what is made of it
 
     def _expected(self, weights: stats.Weights) -> float:
@@ -147,7 +142,7 @@ class Amplified:
 
     def _bounds(self, counted: Floats, means: Floats) -> Interval | None:
         """Range over everything that the missing draws might have been (Manski 1989)."""
-        missing = np.array([len(rows) for rows in self._missing], dtype=np.float64)
+        missing = np.array([len(cell.among(~self.labelled.present)) for cell in self.beside.cells], dtype=np.float64)
         if not missing.any():
             return None
         n, held = self._images.n, float((counted * self._reference.shares).sum())
@@ -176,7 +171,7 @@ class Amplified:
 
     def _blank(self, quantity: str) -> Finding:
         told = self.told
-        missing = np.concatenate([np.zeros(0, dtype=np.int64), *self._missing])
+        missing = self.beside.missing
         how = "labels that it has more of than other levels do" if quantity == "directional" else "labels that lead there"
         looked = len(self.beside.cells) > 0
         correction = self._images.shares if looked else None

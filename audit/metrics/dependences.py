@@ -1,7 +1,7 @@
 """Findings on two label columns that depend on each other within cells, also where the shares of each look even."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -118,7 +118,8 @@ class Within:
         left_out = len(self._tables) - len(found.tables)
         more = f"{left_out} of {len(self._tables)} cells have no estimate and are left out" if left_out else ""
         parts = joined(found.tables, float(overall.expected[0]))
-        finding = self.recipe.told(self._counted(found.tables, {}), overall, 0, more)
+        counted = replace(self._counted(self._tables, {}), n=sum(len(table.rows) for table in found.tables))
+        finding = self.recipe.told(counted, overall, 0, more)
         update: dict[str, object] = {"clusters": len(parts), "method": f"mean over cells by images: {self.recipe.method}"}
         if len(parts) < sum(len(table.counts) for table in found.tables):
             p_value = min(1.0, len(found.tables) * float(cells.p_value.min()))

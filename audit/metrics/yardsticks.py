@@ -30,6 +30,8 @@ class Yardsticks:
     """(t, K) of the reference."""
     n: Floats
     """(t,) simple random sample behind them; infinite where they are exact."""
+    missing: Ints
+    """Positions of the draws without a label, of these levels and of those with too few labels."""
     left_out: str
     """Levels that are left out, and why, in words."""
 
@@ -43,23 +45,26 @@ class Yardsticks:
         context, reference, attribute = of
         beside = Beside(context, labelled, attribute)
         cells, shares, n, thin, silent = [], [], [], [], {}
+        missing = [np.zeros(0, dtype=np.int64)]
         for whole in asked.cells:
             rows = whole.among(asked.among)
             cell = Cell(whole.where, rows, whole.size, whole.axis, whole.level)
             if len(cell.among(labelled.present)) < min_n:
                 thin.append(cell.level)
+                missing.append(cell.among(~labelled.present))
                 continue
             said = beside.yardstick(reference, cell)
             if isinstance(said, Silent):
                 silent[cell.level] = said.reason
                 continue
+            missing.append(cell.among(~labelled.present))
             cells.append(cell)
             shares.append(said.shares)
             n.append(said.n)
         few = f"Left out, fewer than {min_n} labelled draws: {named(thin)}" if thin else ""
         nothing = f"Left out, the reference says nothing: {named(silent)} ({next(iter(silent.values()))})" if silent else ""
         table = np.array(shares).reshape(len(cells), len(labelled.labels))
-        return cls(tuple(cells), table, np.array(n, dtype=np.float64), sentences(few, nothing))
+        return cls(tuple(cells), table, np.array(n, dtype=np.float64), np.concatenate(missing), sentences(few, nothing))
 
 
 @dataclass(frozen=True)
