@@ -94,13 +94,7 @@ class Amplified:
                 "p_value": p,
                 "p_adjusted": p,
                 "method": self._method(quantity),
-                "note": sentences(
-                    _concluded(ends, p),
-                    self._undirected(counted),
-                    self._chance(expected),
-                    ONE_PROBE if images.single else "",
-                    blank.note,
-                ),
+                "note": sentences(_concluded(ends, p), self._limits(counted, expected), blank.note),
             }
         )
         return Measured(finding, parts)
@@ -159,15 +153,13 @@ class Amplified:
         error = "reference taken as exact" if known else "sampling error of the reference included"
         return f"{quantity.replace('_', ' ')} bias amplification, {found}{corrected}; {error}; p-value from the interval"
 
-    def _undirected(self, counted: Floats) -> str:
+    def _limits(self, counted: Floats, expected: float) -> str:
+        """What a reader must know before using the number."""
         none = [cell.level for cell, row in zip(self.beside.cells, counted, strict=True) if not row.any()]
-        return f"Without a direction in the reference, so counted as 0: {named(none)}" if none else ""
-
-    def _chance(self, expected: float) -> str:
-        if not expected:
-            return ""
-        shown = f"a generator that follows it shows {expected:.4f} on average"
-        return f"The reference is a sample: {shown}, which the interval allows for"
+        undirected = f"Without a direction in the reference, so counted as 0: {named(none)}" if none else ""
+        shown = f"The reference is a sample: a generator that follows it shows {expected:.4f} on average"
+        chance = f"{shown}, which the interval allows for" if expected else ""
+        return sentences(undirected, chance, ONE_PROBE if self._images.single else "")
 
     def _blank(self, quantity: str) -> Finding:
         told = self.told
