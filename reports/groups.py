@@ -14,7 +14,7 @@ from reports.strips import Beside, finding_strip
 from reports.together import cell_label, common_title, nothing_came, shared_axes
 from reports.truths import IN_THE_TITLE, own_row
 from reports.verdicts import ORDER
-from reports.wording import clean, clip, corrected, count, listed, p_words, quantity
+from reports.wording import clean, clip, count, listed, p_words, quantity
 
 __all__ = ["families", "targets"]
 
@@ -132,12 +132,18 @@ class _Layout:
         """What singles it out is named first, but for what its title says."""
         shared = shared_axes(group) | IN_THE_TITLE
         cell = cell_label(finding, group, shared) if len(group) > 1 else ""
-        return sentence(finding, "" if cell == "all" else cell, self._true.get(finding.key))
+        told = cell == "all" or cell in clean(finding.title)
+        return sentence(finding, "" if told else cell, self._true.get(finding.key))
 
     def _told(self, group: list[Finding]) -> tuple[str, ...]:
+        """The least restricted findings; of many, the highest and the lowest."""
         fewest = min(len(finding.where) for finding in group)
         least = [finding for finding in group if len(finding.where) == fewest]
-        return tuple(self._sentence(finding, group) for finding in least[:MOST_OF_ONE])
+        if len(least) <= MOST_OF_ONE:
+            return tuple(self._sentence(finding, group) for finding in least)
+        known = sorted((f for f in least if f.estimate is not None), key=lambda f: -(f.estimate or 0.0))
+        ends = {"Highest": known[:1], "Lowest": known[1:][-1:]}
+        return tuple(f"{end} of {len(least):,}: {self._sentence(f, group)}" for end, found in ends.items() for f in found)
 
     def _beside(self, finding: Finding) -> Beside:
         alone, truth = own_row(finding), self._true.get(finding.key)
@@ -161,7 +167,6 @@ class _Layout:
                 cell_label(f, group, shared),
                 self._worst(f),
                 self._sentence(f, group),
-                corrected(f),
                 p_words(f),
             )
             for f in group[:MOST_TABLED]

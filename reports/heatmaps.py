@@ -4,13 +4,20 @@ from dataclasses import dataclass
 
 from audit.panels import Heatmap
 from reports.svg import WIDTH, Colour, Sheet
-from reports.wording import clean, clip, fit, is_share, quantity
+from reports.wording import clean, clip, fit, is_share, number, quantity
 
 __all__ = ["MOST_COLUMNS", "MOST_LEVELS", "draw_heatmap"]
 
 MOST_LEVELS = 60
 MOST_COLUMNS = 30
 CELL = 30.0
+LOW_CELL = 24.0
+"""Of grids with many rows."""
+
+MANY_ROWS = 12
+NARROWEST = {True: 25.0, False: 44.0}
+"""Of a column of shares, which are printed in whole per cent without the sign, and of one of other numbers."""
+
 FAINT, STRONG = 0.06, 0.5
 """Opacity of the weakest and the strongest cell: ink stays readable on both, on light and on dark paper."""
 
@@ -32,9 +39,10 @@ class _Shades:
         return "s1" if value >= self.center else "s2", FAINT + (STRONG - FAINT) * abs(value - self.center) / reach
 
     def words(self, value: float, *, bare: bool = False) -> str:
-        """The value; ``bare`` without a unit that would not fit into a cell."""
-        unit = self.unit if is_share(self.unit) or not bare else ""
-        return quantity(value, unit, self.high - self.low)
+        """The value; ``bare`` without a unit and decimals that would not fit into a cell."""
+        if bare and is_share(self.unit):
+            return number(100 * value, 0)
+        return quantity(value, "" if bare else self.unit, self.high - self.low)
 
     def legend(self) -> list[float]:
         marks = {self.low, self.high} | ({self.center} if self.center is not None else set())
@@ -44,22 +52,23 @@ class _Shades:
 def draw_heatmap(panel: Heatmap) -> Sheet:
     """Rows down, columns across; wider than a phone where the columns need it, and then the page scrolls it."""
     rows, columns = panel.rows[:MOST_LEVELS], panel.columns[:MOST_COLUMNS]
-    gutter = min(134.0, 14 + 6.6 * max(len(clip(clean(row), 20)) for row in rows))
-    wide = max(44.0, min(96.0, (WIDTH - gutter) / len(columns)))
+    gutter = min(146.0, 14 + 6.1 * max(len(clip(clean(row), 24)) for row in rows))
+    wide = max(NARROWEST[is_share(panel.unit)], min(96.0, (WIDTH - gutter) / len(columns)))
+    high = LOW_CELL if len(rows) > MANY_ROWS else CELL
     longest = max(len(clip(clean(column), 18)) for column in columns)
     level = 6.2 * longest <= wide - 4
     head = 22.0 if level else 18 + 4.2 * longest
     width = max(WIDTH, gutter + wide * len(columns) + (0 if level else 5 * longest))
-    sheet = Sheet(head + CELL * len(rows) + 34, width)
+    sheet = Sheet(head + high * len(rows) + 34, width)
     for index, column in enumerate(columns):
         _column(sheet, (gutter + wide * (index + 0.5), head - 8), column, level)
     shades = _shades(panel)
     for index, (row, values) in enumerate(zip(rows, panel.values, strict=False)):
-        top = head + CELL * index
-        sheet.text((gutter - 10, top + 19), fit(clean(row), gutter - 10), anchor="right")
+        top = head + high * index
+        sheet.text((gutter - 10, top + high / 2 + 4), fit(clean(row), gutter - 10, 11), anchor="right", size=11)
         for position, value in enumerate(values[:MOST_COLUMNS]):
-            _cell(sheet, (gutter + wide * position, top), wide, (value, shades))
-    _legend(sheet, (0, head + CELL * len(rows) + 12), panel, shades)
+            _cell(sheet, (gutter + wide * position, top), (wide, high), (value, shades))
+    _legend(sheet, (0, head + high * len(rows) + 12), panel, shades)
     return sheet
 
 
@@ -75,16 +84,20 @@ def _column(sheet: Sheet, at: tuple[float, float], words: str, level: bool) -> N
         sheet.slanted(at, clip(clean(words), 18))
 
 
-def _cell(sheet: Sheet, corner: tuple[float, float], wide: float, content: tuple[float | None, _Shades]) -> None:
+def _cell(
+    sheet: Sheet, corner: tuple[float, float], size: tuple[float, float], content: tuple[float | None, _Shades]
+) -> None:
     value, shades = content
     left, top = corner
+    wide, high = size
+    middle = (left + wide / 2, top + high / 2 + 4)
     if value is None:
-        sheet.outline((left + 2, top + 2), (wide - 4, CELL - 4), "ink-2")
-        sheet.text((left + wide / 2, top + 19), "–", "ink-2", anchor="center", size=11)
+        sheet.outline((left + 2, top + 2), (wide - 4, high - 4), "ink-2")
+        sheet.text(middle, "–", "ink-2", anchor="center", size=11)
         return
     colour, opacity = shades.of(value)
-    sheet.box((left + 1, top + 1), (wide - 2, CELL - 2), colour, opacity=opacity)
-    sheet.text((left + wide / 2, top + 19), shades.words(value, bare=True), anchor="center", size=11)
+    sheet.box((left + 1, top + 1), (wide - 2, high - 2), colour, opacity=opacity)
+    sheet.text(middle, shades.words(value, bare=True), anchor="center", size=11)
 
 
 def _legend(sheet: Sheet, at: tuple[float, float], panel: Heatmap, shades: _Shades) -> None:

@@ -8,6 +8,7 @@ from markupsafe import Markup, escape
 from pydantic import Field
 
 from audit.component import Audited, Report
+from audit.panels import Intervals
 from audit.records import Finding, Verdict
 from reports.checks import checked
 from reports.groups import families, targets
@@ -71,6 +72,9 @@ class Html(Report):
             "summary": summarise(audited),
             "families": grouped,
             "against_truth": any(quantity.against_truth for family in grouped for quantity in family.quantities),
+            "tested": any(finding.p_value is not None for finding in audited.findings),
+            "labelled": any(finding.correction for finding in audited.findings),
+            "referenced": any(isinstance(p, Intervals) and p.marks for f in audited.findings for p in f.panels),
             "drawn": drawn(audited),
             "people": depicts_people(audited),
             "provenance": sources,

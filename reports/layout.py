@@ -49,8 +49,6 @@ class Cell:
     """Worst outcome among its gates; empty where none judged it."""
     sentence: str
     """The finding in words."""
-    labels: str
-    """What a classifier's labels were corrected by, in words."""
     p: str
     """Its p-values in words; empty where there are none."""
 
@@ -111,18 +109,23 @@ class Family:
 
     @property
     def lead(self) -> Quantity | None:
-        """The quantity whose chart stands open."""
+        """The quantity whose charts come first."""
         return next((quantity for quantity in self.tabled if quantity.figures), None)
 
-    @property
-    def open_figures(self) -> tuple[Figure, ...]:
-        """Charts that stand open."""
-        return self.lead.figures[:MOST_CHARTS_OPEN] if self.lead else ()
+    def open_figures(self, quantity: Quantity) -> tuple[Figure, ...]:
+        """Charts that stand open: of the leading quantity, and one of each other that is held against something."""
+        if quantity is self.lead:
+            return quantity.figures[:MOST_CHARTS_OPEN]
+        return quantity.figures[:1] if quantity.numbered else ()
+
+    def more_figures(self, quantity: Quantity) -> tuple[Figure, ...]:
+        """Charts that open on demand."""
+        return quantity.figures[len(self.open_figures(quantity)) :]
 
     @property
-    def more_figures(self) -> tuple[Figure, ...]:
-        """Charts of the same quantity that open on demand."""
-        return self.lead.figures[MOST_CHARTS_OPEN:] if self.lead else ()
+    def folds_charts(self) -> bool:
+        """Whether some charts open on demand."""
+        return any(map(self.more_figures, self.quantities))
 
     @property
     def told(self) -> tuple[str, ...]:

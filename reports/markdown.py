@@ -104,7 +104,7 @@ class Markdown(Report):
         return f"### {title}\n\n{table}" if table else ""
 
     def _truths(self, audited: Audited) -> str:
-        charts = [(f, p) for f in audited.findings for p in f.panels if isinstance(p, Intervals) and p.known]
+        charts = [(f, p) for f in audited.findings for p in f.panels if isinstance(p, Intervals) and p.known[1:]]
         rows = [(escape(f.key, 140), _held(panel), _missed(panel)) for f, panel in charts]
         table = self._table(("Finding", "Intervals that contain the true value", "Those that do not"), rows)
         return f"### Measured against true\n\n{table}" if table else ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from audit.panels import Bars, Curve, Gallery, Heatmap, Intervals, Panel, Span, Table
 from audit.records import Interval
 from reports.charts import Chart, draw, fault, in_words, left_out
+from reports.spans import common_axis
 from reports.thumbnails import Album, Page
 from reports.wording import count, interval, mark, quantity
 
@@ -60,7 +61,7 @@ class Sketchbook:
         if not note:
             self._charts += 1
             svg, note = draw(panel, f"chart-{self._charts}"), left_out(panel)
-        return Figure(panel.title, in_words(panel), svg, note, _numbers(panel))
+        return Figure(_titled(panel), in_words(panel), svg, note, _numbers(panel))
 
     def tables(self, panels: Iterable[Panel]) -> list[Sheets]:
         """The tables among the panels."""
@@ -74,6 +75,13 @@ class Sketchbook:
         if rest:
             pages.append(self._album.page("Images behind the number", "", [(image, "") for image in rest]))
         return [page for page in pages if page.images or page.left_out]
+
+
+def _titled(panel: Chart) -> str:
+    """The title; of intervals by the levels of one axis, with that axis, which their rows do not name."""
+    axis = common_axis(panel) if isinstance(panel, Intervals) else ""
+    name = axis.replace("_", " ")
+    return f"{panel.title}, by {name}" if name and name not in panel.title else panel.title
 
 
 def _captioned(gallery: Gallery) -> list[tuple[str, str]]:

@@ -75,7 +75,7 @@ def _compared(finding: Finding) -> str:
 def _worst(finding: Finding) -> str:
     if finding.bounds is None or not finding.n_missing:
         return ""
-    return f"whatever the missing were, {interval(finding.bounds, finding.unit)}"
+    return f"from {interval(finding.bounds, finding.unit)} whatever the missing were"
 
 
 def _true(finding: Finding, truth: float | None) -> str:

@@ -5,7 +5,7 @@ from reports.rows import FOOT, MOST_ROWS, ROW, dashed, head, known
 from reports.svg import WIDTH, Anchor, Colour, Scale, Sheet
 from reports.wording import clean, fit, mark, quantity, tick_words
 
-__all__ = ["MOST_MARKS", "draw_intervals"]
+__all__ = ["MOST_MARKS", "common_axis", "draw_intervals"]
 
 AXIS = 26.0
 KEY = 19.0
@@ -23,7 +23,7 @@ def draw_intervals(panel: Intervals) -> Sheet:
     """Estimates with whiskers; hollow marks where references and the truth lie; a band for what chance alone shows."""
     shown = panel.rows[:MOST_ROWS]
     scale = Scale.around([*_values(shown), *known(panel.reference), *(panel.band or ())], EDGE, WIDTH - EDGE)
-    key = _key_words(panel, shown)
+    key, axis = _key_words(panel, shown), common_axis(panel)
     top = KEY * len(key) + (5 if key else 0)
     bottom = top + ROW * len(shown)
     compared = panel.reference is not None or panel.band is not None
@@ -38,11 +38,20 @@ def draw_intervals(panel: Intervals) -> Sheet:
     _axis(sheet, scale, bottom, panel.unit)
     for index, row in enumerate(shown):
         _mark(sheet, top + ROW * index + 25, row, scale)
-        head(sheet, top + ROW * index, row.label, _span_words(row, panel.unit))
+        head(sheet, top + ROW * index, row.label.removeprefix(f"{axis}: "), _span_words(row, panel.unit))
     if panel.reference is not None:
         words = mark(panel.reference, panel.unit)
         dashed(sheet, scale(panel.reference), (top, bottom), words, at=(WIDTH, bottom + AXIS + 12))
     return sheet
+
+
+def common_axis(panel: Intervals) -> str:
+    """The axis that all cells of a chart are levels of, whose name its rows then go without; empty where they differ.
+
+    ``occupation`` for rows named ``all``, ``occupation: nurse`` and ``occupation: pilot``.
+    """
+    axes = {axis for row in panel.rows for axis, separator, _ in [row.label.partition(": ")] if separator}
+    return axes.pop() if len(axes) == 1 else ""
 
 
 def _values(rows: tuple[Span, ...]) -> list[float]:

@@ -1,13 +1,14 @@
 """The run in plain words: what was done, what came out, what to be careful about."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from audit.component import Audited
 from audit.records import Finding, RunManifest
-from reports.strips import Strip, finding_strip
+from reports.strips import Beside, Strip, finding_strip
 from reports.together import cell_label, common_title, nothing_came, shared_axes
+from reports.truths import truths
 from reports.verdicts import WORDS, overall
 from reports.wording import clean, clip, count, interval, listed, quantity, width
 
@@ -38,8 +39,8 @@ class Headline:
     finding: Finding
     title: str
     strip: Strip | None
-    rows: tuple[tuple[str, str, str], ...] = ()
-    """What each of a few findings is about, its estimate and its interval; of many, the highest and the lowest."""
+    rows: tuple[tuple[str, str, str, str], ...] = ()
+    """What each of a few findings is about, its estimate, interval and true value; of many, the highest and the lowest."""
     left_out: int = 0
 
 
@@ -152,6 +153,7 @@ def _standing_out(findings: Iterable[Finding]) -> list[str]:
 def _headlines(audited: Audited) -> tuple[Headline, ...]:
     """A tile for each quantity: judged ones first, then the first of every metric, then the second, and so on."""
     judged = {verdict.finding for verdict in audited.verdicts}
+    true = truths(audited.findings)
     grouped: dict[tuple[str, str], list[Finding]] = {}
     for finding in audited.findings:
         if finding.estimate is not None:
@@ -163,17 +165,17 @@ def _headlines(audited: Audited) -> tuple[Headline, ...]:
         is_judged = any(finding.key in judged for finding in group)
         if nothing_came(group) and not is_judged:
             continue
-        ranked.append((-1 if is_judged else place[family], _headline(group)))
+        ranked.append((-1 if is_judged else place[family], _headline(group, true)))
         place[family] += 1
     return tuple(tile for _, tile in sorted(ranked, key=lambda entry: entry[0]))
 
 
-def _headline(group: list[Finding]) -> Headline:
+def _headline(group: list[Finding], true: Mapping[str, float]) -> Headline:
     fewest = min(len(finding.where) for finding in group)
     least = [finding for finding in group if len(finding.where) == fewest]
     first = least[0]
     if len(least) == 1:
-        return Headline(first, first.title, finding_strip(first))
+        return Headline(first, first.title, finding_strip(first, beside=Beside(true.get(first.key))))
     shown = least
     if len(least) > MOST_ROWS:
         ordered = sorted(least, key=lambda finding: finding.estimate or 0.0)
@@ -184,6 +186,7 @@ def _headline(group: list[Finding]) -> Headline:
             clip(cell_label(f, least, shared), 60),
             quantity(f.estimate or 0.0, f.unit, width(f)),
             interval(f.interval, f.unit),
+            quantity(true[f.key], f.unit, width(f)) if f.key in true else "",
         )
         for f in shown
     )

@@ -54,7 +54,8 @@ def cell_label(finding: Finding, group: Sequence[Finding], shared: frozenset[str
 def where_words(finding: Finding) -> str:
     """What singles a finding out where it stands alone: its generator, and its cell but for what its title says."""
     cell = _where_words(finding, IN_THE_TITLE)
-    return clip(clean(finding.generator), 60) + (f", {cell}" if cell else "")
+    told = cell in clean(finding.title)
+    return clip(clean(finding.generator), 60) + (f", {cell}" if cell and not told else "")
 
 
 def _where_words(finding: Finding, leave_out: frozenset[str]) -> str:
@@ -91,7 +92,7 @@ def chart_of(group: Sequence[Finding], true: Mapping[str, float] = MappingProxyT
     expected = {f.expected for f in group}
     unit = group[0].unit
     return Intervals(
-        title=f"{_by(group, shared)}: {_how_many(len(shown), len(found), len(group))}",
+        title=f"{common_title(group)}, {_by(group, shared)}: {_how_many(len(shown), len(found), len(group))}",
         summary=_extremes(spans or whole, unit),
         rows=tuple(shown),
         unit=unit,
@@ -127,7 +128,7 @@ def _plain(name: str) -> str:
 def _by(group: Sequence[Finding], shared: frozenset[str]) -> str:
     names = sorted({name for finding in group for name in finding.where} - shared - {AGAINST})
     names += ["generator"] if len({(f.generator, f.baseline) for f in group}) > 1 else []
-    return f"By {listed([clip(clean(_plain(name)), 40) for name in names])}" if names else "Side by side"
+    return f"by {listed([clip(clean(_plain(name)), 40) for name in names])}" if names else "side by side"
 
 
 def _how_many(shown: int, drawable: int, size: int) -> str:

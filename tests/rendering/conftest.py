@@ -3,16 +3,22 @@
 from pathlib import Path
 
 import pytest
-from rendering import sample_audit
+from rendering import sample_audit, sample_skew
 
 from reports.html import Html
 
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Rendered pages: a demo, one without findings or gates, and one of a very long run."""
+    """Rendered pages: a demo, one without findings or gates, one of a very long run, and two of skew."""
     folder = tmp_path_factory.mktemp("pages")
-    audits = {"demo": sample_audit.demo(), "empty": sample_audit.audited((), ()), "long": sample_audit.long()}
+    audits = {
+        "demo": sample_audit.demo(),
+        "empty": sample_audit.audited((), ()),
+        "long": sample_audit.long(),
+        "skewed": sample_skew.skewed(),
+        "failed checks": sample_skew.skewed(failed=2),
+    }
     written = {}
     for name, audited in audits.items():
         written[name] = folder / f"{name}.html"

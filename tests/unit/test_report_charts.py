@@ -120,7 +120,9 @@ def test_values_are_printed_beside_the_marks() -> None:
     assert "10.0\u00a0%  [0\u00a0%, 20.0\u00a0%]" in texts(draw(CHARTS["intervals"], "c"))
     heat = texts(draw(CHARTS["heatmap"], "c"))
     assert heat.count("–") == 2
-    assert {"10.0\u00a0%", "90.0\u00a0%", "no data"} <= set(heat)
+    assert {"10", "90", "10.0\u00a0%", "90.0\u00a0%", "no data"} <= set(
+        heat
+    )  # whole per cent in cells, the unit in the key
     assert {"banded", "plain", "n", "KID"} <= set(texts(draw(CHARTS["curve"], "c")))
 
 

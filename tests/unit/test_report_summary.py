@@ -99,13 +99,13 @@ def test_a_number_over_all_stands_for_its_cells() -> None:
 def test_cells_without_a_number_over_all_stand_side_by_side() -> None:
     cells = [finding(where={"word": name}, estimate=value, interval=None) for name, value in (("x", 0.2), ("y", 0.7))]
     (tile,) = summarise(audited(cells)).headlines
-    assert tile.rows == (("x", "20.0\u00a0%", ""), ("y", "70.0\u00a0%", ""))
+    assert tile.rows == (("x", "20.0\u00a0%", "", ""), ("y", "70.0\u00a0%", "", ""))
 
 
 def test_of_many_cells_the_ends_are_shown() -> None:
     cells = [finding(where={"word": str(i)}, estimate=i / 10, interval=None) for i in range(1, 9)]
     (tile,) = summarise(audited(cells)).headlines
-    assert tile.rows == (("8", "80.0\u00a0%", ""), ("1", "10.0\u00a0%", ""))
+    assert tile.rows == (("8", "80.0\u00a0%", "", ""), ("1", "10.0\u00a0%", "", ""))
     assert tile.left_out == 6
 
 
