@@ -123,7 +123,8 @@ class Amplified:
             return 0.0
         rng = np.random.default_rng(self.seed)
         n = np.maximum(self.beside.n, 1.0)
-        return stats.estimated_sign_null(self._reference, self._images.n, n, rng, weights=weights).mean
+        # above 0 by the noise of the simulation alone
+        return min(0.0, stats.estimated_sign_null(self._reference, self._images.n, n, rng, weights=weights).mean)
 
     def _widened(
         self, estimate: float, ends: tuple[float, float], counted: Floats, confidence: float, expected: float
@@ -132,7 +133,7 @@ class Amplified:
         error = stats.reference_error(self._reference, counted, np.maximum(self.beside.n, 1.0))
         more = float(special.ndtri((1 + confidence) / 2)) * error
         low, high = (math.hypot(end - estimate, more) for end in ends)
-        return max(-1.0, estimate - low), min(1.0, estimate + high - min(expected, 0.0))
+        return max(-1.0, estimate - low), min(1.0, estimate + high - expected)
 
     def _bounds(self, counted: Floats, means: Floats) -> Interval | None:
         """Range over everything that the missing draws might have been (Manski 1989)."""
@@ -169,7 +170,7 @@ class Amplified:
         correction = self._images.shares if looked else None
         return Finding(
             metric=f"{told.name}.{quantity}",
-            title=f"How much {told.subject} is tied to {told.axis} beyond {told.about}: {how}",
+            title=f"How much {told.subject} is tied to {told.axis} beyond '{told.about}': {how}",
             protocol=f"{quantity} {told.protocol}",
             generator=self.asked.sample.generator,
             where={"reference": told.reference},
