@@ -13,7 +13,7 @@ from reports.html import Html
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])
-@pytest.mark.parametrize("name", ["demo", "empty", "long"])
+@pytest.mark.parametrize("name", ["demo", "empty", "long", "skewed", "failed checks"])
 def test_page_fits_asks_no_network_and_logs_nothing(chromium: Any, pages: dict[str, Path], name: str, width: int) -> None:
     with Visit(chromium, pages[name], width) as visit:
         assert visit.unfolded().overflow() == 0
@@ -23,8 +23,9 @@ def test_page_fits_asks_no_network_and_logs_nothing(chromium: Any, pages: dict[s
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [DESK, PHONE])
-def test_axe_finds_no_serious_violation(chromium: Any, pages: dict[str, Path], width: int, scheme: str) -> None:
-    with Visit(chromium, pages["demo"], width, scheme) as visit:
+@pytest.mark.parametrize("name", ["demo", "failed checks"])
+def test_axe_finds_no_serious_violation(chromium: Any, pages: dict[str, Path], name: str, width: int, scheme: str) -> None:
+    with Visit(chromium, pages[name], width, scheme) as visit:
         assert visit.unfolded().grave_violations() == []
 
 
@@ -94,14 +95,15 @@ def test_a_thumbnail_opens_the_sharp_image(chromium: Any, tmp_path: Path) -> Non
         assert visit.page.evaluate("[document.images[0].naturalWidth, document.images[0].naturalHeight]") == [64, 64]
 
 
-def test_every_chart_stays_inside_its_picture(chromium: Any, pages: dict[str, Path]) -> None:
+@pytest.mark.parametrize("name", ["demo", "skewed"])
+def test_every_chart_stays_inside_its_picture(chromium: Any, pages: dict[str, Path], name: str) -> None:
     """Labels are set by the browser, in fonts that the drawing never saw: none may run out at the right or the bottom."""
     script = """[...document.querySelectorAll('svg.chart')].map(svg => {
       const box = svg.getBoundingClientRect();
       return [...svg.querySelectorAll('text')].filter(t => t.getBoundingClientRect().right > box.right + 3
         || t.getBoundingClientRect().left < box.left - 3 || t.getBoundingClientRect().bottom > box.bottom + 3)
         .map(t => t.textContent) }).flat()"""
-    with Visit(chromium, pages["demo"]) as visit:
+    with Visit(chromium, pages[name]) as visit:
         assert visit.page.evaluate(script) == []
 
 
