@@ -76,7 +76,7 @@ def experiments(scale: int) -> list[Experiment]:
     phantom: list[Experiment] = [
         partial(_phantom, contained, "skewed", max(4, 100 // scale)),
         partial(_phantom, false_findings, "even", max(4, 1000 // scale)),
-        partial(_phantom, hidden_skew, "skewed", max(4, 200 // scale)),
+        partial(_phantom, hidden_skew, "skewed", max(4, 100 // scale)),
     ]
     return [*known, partial(_renderer, few), *(partial(_bank, name, drawn) for name in BANKS), *compared, *phantom]
 

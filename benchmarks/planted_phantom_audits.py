@@ -1,8 +1,8 @@
 """Audits of 1,200 images out of the truth banks: what ``representation`` and ``association`` say of known models.
 
-Each audit takes 100 draws of every occupation from a bank, with replacement, so that the bank's own rates are the truth of
-what is sampled. Draws are the units where the statement is about the bank's three wordings an occupation; with prompts as
-units, as a run has them, intervals speak of other wordings too.
+Each audit takes as many draws of every occupation from a bank, with replacement, so that the bank's own rates are the
+truth of what is sampled. Draws are the units where the statement is about the bank's three wordings an occupation; with
+prompts as units, as a run has them, intervals speak of other wordings too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,12 +30,13 @@ __all__ = ["OwnRates", "contained", "drawn_again", "false_findings", "hidden_ske
 
 Ints = npt.NDArray[np.int64]
 
-OF_OCCUPATION, ENOUGH = 100, 240
+IMAGES = 1200
 ALPHA, POWER = 0.05, 0.9
 FEW = 4
 """So many times fewer audits are also looked at with prompts as units."""
 XOR = "teacher"
 """The occupation of ``skewed`` whose young are feminine and whose older are masculine, with even shares of each."""
+FIVE = (XOR, "nurse", "builder", "doctor", "chef")
 
 
 class OwnRates(Reference):
@@ -53,11 +54,12 @@ class OwnRates(Reference):
         return Expected(self.rates[asked.where.get("occupation", "")])
 
 
-def drawn_again(bank: Bank, rows: Mask, rng: np.random.Generator, images: int = OF_OCCUPATION) -> ScoreTable:
-    """An audit of so many draws of each occupation, with replacement: each counts as a draw of its own."""
+def drawn_again(bank: Bank, rows: Mask, rng: np.random.Generator, names: Sequence[str] = NAMED) -> ScoreTable:
+    """An audit of 1,200 draws, as many of each occupation, with replacement: each counts as a draw of its own."""
     allowed = np.flatnonzero(rows)
     occupation = np.array([bank.probes[place].levels["occupation"] for place in bank.asked[allowed]], dtype=object)
-    places = np.concatenate([_spread(bank, allowed[occupation == name], images, rng) for name in NAMED])
+    images = IMAGES // len(names)
+    places = np.concatenate([_spread(bank, allowed[occupation == name], images, rng) for name in names])
     fresh = pa.array(np.arange(len(places)))
     taken = bank.table.take(pa.array(places))
     for name in ("index", "seed"):
@@ -117,13 +119,14 @@ def false_findings(bank: Bank, audits: int, seed: int) -> list[Row]:
 def hidden_skew(bank: Bank, audits: int, seed: int) -> list[Row]:
     """How often the skew of the teachers is found that shares of each attribute hide: of the model, and of its table.
 
-    The model learnt less of it than its table holds, so 1,200 images are few for it; power is promised of 2,880.
+    The model learnt less of it than its table holds: 1,200 images show it where they are of five occupations, and are few
+    for twelve, of which nothing is promised.
     """
     rows, rng = silent(bank), np.random.default_rng(seed)
     table = planted_table(bank.facts.model)
     worlds: list[tuple[str, bool, Callable[[], ScoreTable]]] = [
-        (f"table of {bank.facts.model}, {len(NAMED)} occupations x {OF_OCCUPATION}", True, lambda: _of_table(table, rng)),
-        (_setting(bank, ENOUGH), True, lambda: by_draw(drawn_again(bank, rows, rng, ENOUGH))),
+        (f"table of {_setting(bank)[len('bank of ') :]}", True, lambda: _of_table(table, rng)),
+        (_setting(bank, FIVE), True, lambda: by_draw(drawn_again(bank, rows, rng, FIVE))),
         (_setting(bank), False, lambda: by_draw(drawn_again(bank, rows, rng))),
     ]
     found: list[Row] = []
@@ -140,19 +143,19 @@ def _detected(setting: str, audit: Callable[[], ScoreTable], audits: int) -> lis
         table = audit()
         found = [one.finding for one in metric.measure("association", _context(table))]
         tally.add(f"power: association.dependence finds that young and older {XOR}s differ", [_found(found, "dependence")])
-        told = f"representation.skew of presentation finds the same {XOR}s uneven, which they are not"
+        told = f"representation.skew of presentation finds the same {XOR}s uneven; the table has them even"
         tally.add(told, [_found(_representation("presentation", table), "skew")])
     return tally.rates()
 
 
 def _of_table(table: TruthTable, rng: np.random.Generator) -> ScoreTable:
-    """An audit of 100 draws of each occupation, drawn by a table as the renderer does; a draw is a unit."""
-    probes = prompts(NAMED, 1)
-    plain = score_table(probes, OF_OCCUPATION, {})
+    """An audit of 1,200 draws by a table, as the renderer makes them; a draw is a unit."""
+    images = IMAGES // len(NAMED)
+    plain = score_table(prompts(NAMED, 1), images, {})
     drawn: dict[str, list[str]] = {"presentation": [], "age": []}
     for name in NAMED:
         pairs = table.law.pairs(name)
-        chosen = rng.choice(len(pairs), OF_OCCUPATION, p=np.array(list(pairs.values())))
+        chosen = rng.choice(len(pairs), images, p=np.array(list(pairs.values())))
         for attribute, levels in zip(drawn, zip(*pairs, strict=True), strict=True):
             drawn[attribute] += [str(levels[place]) for place in chosen]
     columns = {_path(attribute): np.array(levels, dtype=object) for attribute, levels in drawn.items()}
@@ -194,5 +197,5 @@ def _path(attribute: str) -> str:
     return f"{SCORER}.{column(attribute)}"
 
 
-def _setting(bank: Bank, images: int = OF_OCCUPATION) -> str:
-    return f"bank of {bank.facts.model}, {len(NAMED)} occupations x {images}"
+def _setting(bank: Bank, names: Sequence[str] = NAMED) -> str:
+    return f"bank of {bank.facts.model}, {len(names)} occupations x {IMAGES // len(names)}"
