@@ -90,5 +90,5 @@ def _told(found: Examined, *, as_json: bool) -> int:
     failed = sum(not check.passed for check in found.checks)
     click.echo(f"{len(found.checks)} checks, {failed} failed, {len(found.unchecked)} instruments not checked")
     if failed:
-        click.echo("invalid run: drifted instrument")
+        click.echo("an instrument has drifted: nothing that it measures can be trusted until it passes")
     return code

@@ -1,5 +1,6 @@
 """A small audit of a generator whose shares are known, from the first draw to the intervals: do they contain the truth?"""
 
+import math
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from audit.spec import Use, parse_spec
 __all__ = ["PHANTOM_CLIP", "check_planted_shares"]
 
 PHANTOM_CLIP = "phantom-clip"
-LUCK = 1e-4
+LUCK = 1e-3
 """Chance with which right instruments would fail, were the seeds not fixed."""
 FEMININE = "feminine"
 NEAREST = 0.9
@@ -52,8 +53,12 @@ def check_planted_shares(*, clip: bool, device: str) -> tuple[Check, ...]:
     spec = parse_spec(SPEC | (_with_clip() if clip else {}), source="doctor")
     with tempfile.TemporaryDirectory(prefix="imgaudit-doctor-") as folder:
         found = read_results(run_audit(make_plan(spec, device), folder, progress=Silent())).findings
-    shares = _contained(found)
-    checks = [("audit of planted shares", *shares), *([("audit of captions", *_nearest(found))] if clip else [])]
+    truth, shares = _truth(found), _shares(found)
+    checks = [
+        ("audit of planted shares", *_contained(shares, truth)),
+        ("audit of planted shares", *_near(shares, truth)),
+        *([("audit of captions", *_nearest(found))] if clip else []),
+    ]
     seconds = (time.perf_counter() - started) / len(checks)
     return tuple(
         Check(instrument=name, what=what, expected=expected, found=told, passed=passed, seconds=seconds)
@@ -86,18 +91,31 @@ def _captions() -> Iterator[tuple[str, str]]:
             yield levels["occupation"], probe.condition.text
 
 
-def _contained(found: Sequence[Finding]) -> tuple[str, str, str, bool]:
+Told = tuple[str, str, str, bool]
+"""What was asked, what must come out, what did, and whether that will do."""
+
+
+def _contained(shares: Mapping[str, Finding], truth: Mapping[str, float]) -> Told:
     """Of the intervals of the share by occupation, how many contain the share of the truth table."""
-    truth = _truth(found)
-    held = [
-        f.interval.low <= truth[f.where["occupation"]] <= f.interval.high
-        for f in _shares(found, "representation", FEMININE)
-        if f.interval is not None and f.where["occupation"] in truth
-    ]
+    ends = {name: share.interval for name, share in shares.items()}
+    held = [one is not None and one.low <= truth[name] <= one.high for name, one in ends.items() if name in truth]
     least = int(stats.binom.ppf(LUCK, len(truth), 0.95))
     what = f"shares perceived as {FEMININE} by occupation, drawn, read and measured: 95 % intervals that contain the truth"
     told = f"{sum(held)} of {len(held)}"
     return what, f"at least {least} of {len(truth)}", told, bool(truth) and len(held) == len(truth) and sum(held) >= least
+
+
+def _near(shares: Mapping[str, Finding], truth: Mapping[str, float]) -> Told:
+    """How far the shares lie from those of the table, in all: with so few draws of a cell, intervals alone are patient."""
+    off = 0.0
+    for name, true in truth.items():
+        share = shares.get(name)
+        found, n = (share.estimate, share.n) if share is not None and share.estimate is not None else (math.inf, 1)
+        spread = true * (1 - true) / n
+        off += (found - true) ** 2 / spread if spread > 0 else 0.0 if found == true else math.inf
+    most = float(stats.chi2.isf(LUCK, len(truth)))
+    what = f"the same shares: chi-squared of their distances from the truth, over {len(truth)} occupations"
+    return what, f"at most {most:.3g}", f"{off:.3g}", bool(truth) and off <= most
 
 
 def _truth(found: Sequence[Finding]) -> Mapping[str, float]:
@@ -107,7 +125,7 @@ def _truth(found: Sequence[Finding]) -> Mapping[str, float]:
     return {row.label: row.truth for c in charts for row in c.rows if row.label in occupations and row.truth is not None}
 
 
-def _nearest(found: Sequence[Finding]) -> tuple[str, str, str, bool]:
+def _nearest(found: Sequence[Finding]) -> Told:
     """Least share, over occupations, of drawings whose nearest caption is that of their occupation."""
     own = [
         f.estimate
@@ -120,6 +138,10 @@ def _nearest(found: Sequence[Finding]) -> tuple[str, str, str, bool]:
     return what, f"at least {NEAREST:g} in {asked} occupations", told, len(own) == asked and min(own) >= NEAREST
 
 
-def _shares(found: Sequence[Finding], metric: str, label: str) -> list[Finding]:
-    """Shares of a label by one occupation each."""
-    return [f for f in found if f.metric == f"{metric}.share" and f.where.get("label") == label and "occupation" in f.where]
+def _shares(found: Sequence[Finding]) -> dict[str, Finding]:
+    """The measured share by occupation."""
+    return {
+        f.where["occupation"]: f
+        for f in found
+        if f.metric == "representation.share" and f.where.get("label") == FEMININE and "occupation" in f.where
+    }

@@ -73,6 +73,13 @@ def _powered() -> tuple[float, float, float]:
     return inside, error, float((ends[:, 1] - ends[:, 0]).mean())
 
 
+def _pseudo() -> float:
+    """Mean of the pseudo-values less the prediction-powered share."""
+    ((subset, _),) = _audits_with_labels(1)
+    values = prediction_powered.pseudo_values(subset)
+    return float(values.mean()) - prediction_powered.prediction_powered_share(subset).value
+
+
 def _ppi(power: float | None) -> npt.NDArray[np.float64]:
     return np.array(prediction_powered.ppi_mean(LABELS, READ, UNLABELLED, power=power).interval)
 
@@ -124,4 +131,5 @@ TRIALS: tuple[Trial, ...] = (
     Trial.equal("ppi_mean", "labels alone (ppi-python)", lambda: _ppi(0.0), (0.29636369, 0.90363631), 8),
     Trial.equal("ppi_mean", "tuned (ppi-python)", lambda: _ppi(None), (0.33297258, 0.86702742), 8),
     _powered_trial(),
+    Trial.equal("pseudo_values", "their mean is the prediction-powered share", _pseudo, 0.0),
 )

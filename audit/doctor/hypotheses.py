@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.doctor.trial import Trial
-from audit.stats import agreement, association, fit, information, intervals, multiplicity
+from audit.stats import agreement, association, fit, gaps, information, intervals, inversion, multiplicity
 
 __all__ = ["TRIALS"]
 
@@ -39,6 +39,28 @@ def _at_the_end_of_the_interval() -> float:
     assert ends is not None
     counts = np.stack([totals, sizes - totals], axis=1)
     return fit.cluster_test(counts, np.array([ends[0], 1 - ends[0]])).p_value
+
+
+def _of_a_t_interval() -> float:
+    """P-value of 0 from the t intervals of 1, 2, 3, 4, 5."""
+
+    def interval(confidence: float) -> tuple[float, float]:
+        found = intervals.cluster_mean(np.arange(1.0, 6.0), np.ones(5), confidence=confidence).interval
+        assert found is not None
+        return found
+
+    return inversion.p_value(interval)
+
+
+def _of_corrected_shares() -> float:
+    shares, halves = np.array([0.6, 0.4]), np.array([0.5, 0.5])
+    return fit.effective_test(shares, np.full(2, 50.0), halves, df=9).p_value
+
+
+def _gap_by_chance() -> float:
+    """Mean gap of eight groups of 20 prompts with an image each, of which half have the label."""
+    groups = np.repeat(np.eye(8), 20, axis=0)
+    return gaps.permuted_gap(groups * (np.arange(160) % 2)[:, None], groups, np.random.default_rng(6)).mean
 
 
 def _g_test() -> tuple[float, float]:
@@ -87,6 +109,7 @@ def _kappa() -> float:
 
 
 LOG_2 = math.log(2)
+P_OF_T_INTERVAL, P_OF_SHARES = 0.01323559956368269, 0.1909471171697239
 G = 2 * (70 * math.log(2.1) + 20 * math.log(0.6) + 10 * math.log(0.3))
 
 TRIALS: tuple[Trial, ...] = (
@@ -116,6 +139,11 @@ TRIALS: tuple[Trial, ...] = (
     Trial.equal(
         "cluster_test", "p-value where the 95 % interval of cluster_share ends", _at_the_end_of_the_interval, 0.05, 6
     ),
+    # t tests: 3 / sqrt(1/2) on 4 and sqrt(2) on 9 degrees of freedom
+    Trial.equal("p_value", "of 0 from the t intervals of 1, 2, 3, 4, 5", _of_a_t_interval, P_OF_T_INTERVAL, 8),
+    Trial.equal("effective_test", "60 of 100 that count as 50, 10 prompts", _of_corrected_shares, P_OF_SHARES),
+    # expected range of eight normal deviates, 2.847, times sqrt(.25 / 20)
+    Trial.between("permuted_gap", "eight equal groups of 20 images", _gap_by_chance, 0.302, 0.334),
     Trial.equal(
         "mutual_information",
         "levels that go together",

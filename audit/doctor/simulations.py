@@ -55,6 +55,18 @@ def _pooled() -> float:
     return float(np.mean(inside))
 
 
+def _correlation() -> float:
+    """One correlation for 200 cells of 20 prompts."""
+    totals = _planted(200, 0.3, 16).ravel()
+    return pooling.common_correlation(totals, np.full(len(totals), float(EACH)), np.arange(len(totals)) // PROMPTS)
+
+
+def _effective() -> float:
+    return float(
+        pooling.effective_counts(np.array([5.0, 0]), np.full(2, 10.0), np.zeros(2, dtype=np.int64), correlation=0.1)[1][0]
+    )
+
+
 def _frechet() -> float:
     first, second = np.diag([1.0, 4.0]), np.diag([4.0, 1.0])
     return distances.frechet(np.zeros(2), first, np.ones(2), second)
@@ -81,6 +93,9 @@ TRIALS: tuple[Trial, ...] = (
     Trial.between("cluster_mean", f"the same, {AUDITS} audits: coverage", _mean, fewest(AUDITS, 0.94), 1.0),
     Trial.between("difference", "two paired arms, .05 apart, 400 audits: coverage", _difference, fewest(400, 0.935), 1.0),
     Trial.between("pooled_shares", "1,000 cells of 15 images: coverage over cells", _pooled, 0.92, 0.98),
+    Trial.between("common_correlation", "200 cells of 20 prompts with a correlation of .1", _correlation, 0.09, 0.11),
+    # Kish 1965: 20 / (1 + 9 * .1)
+    Trial.equal("effective_counts", "two prompts of ten with a correlation of .1", _effective, 20 / 1.9),
     # Dowson & Landau 1982: 2 + 5 + 5 - 2 (2 + 2), and 9 + (2 - 1)^2
     Trial.equal("frechet", "two Gaussians in closed form", _frechet, 4.0),
     Trial.equal("frechet_from_features", "planted moments", _frechet_of_features, 10.0),

@@ -23,6 +23,7 @@ from audit.stats import (
     indices,
     information,
     intervals,
+    inversion,
     kernels,
     misclassified,
     multiplicity,
@@ -123,6 +124,12 @@ REAL_FACTOR, REAL_T, REAL_POOLED, REAL_DIFFERENCE = (
 )
 
 
+def unsigned(reference: Any, measured: Any) -> intervals.Estimate:
+    """The mean move, whichever way the reference leans."""
+    shares = measured.totals / measured.totals.sum(axis=1, keepdims=True)
+    return intervals.Estimate(float((shares - reference.shares).mean()), None, 2, None, "")
+
+
 def half_as_wide(*arguments: Any, **options: Any) -> pooling.Pooled:
     found = REAL_POOLED(*arguments, **options)
     middle, half = (found.low + found.high) / 2, (found.high - found.low) / 4
@@ -157,7 +164,7 @@ MISTAKES: list[tuple[Any, str, Callable[..., Any], str]] = [
     (indices, "clustered_squared_distance", lambda c, q: plug_in(c.sum(0) / c.sum(), q, 1), "clustered_squared_distance"),
     (skew, "even_null", lambda n, levels, rng: Null(0.0, 0.0, 0.0), "even_null"),  # an even generator shows 0
     (skew, "debiased", lambda index, p, q, chance: index(p, q), "debiased"),
-    (amplification, "_signs", lambda shares, tasks: np.ones_like(shares), "directional"),
+    (amplification, "directional", unsigned, "directional"),
     (misclassified, "rogan_gladen", lambda p, se, sp: p / se, "rogan_gladen"),  # false positives forgotten
     (misclassified, "lang_reiczigel", as_if_known, "lang_reiczigel"),
     (confusion, "solve_on_simplex", lambda rates, read: np.linalg.solve(rates.T, read), "solve_on_simplex"),
@@ -174,6 +181,12 @@ MISTAKES: list[tuple[Any, str, Callable[..., Any], str]] = [
     (fit, "cluster_test", of_images, "cluster_test"),
     (association, "factor_dependence", shuffled_everywhere, "factor_dependence"),
     (information, "mutual_information", lambda t: np.float64(1.0), "mutual_information"),  # in bits
+    (inversion, "p_value", lambda interval: 0.0027, "p_value"),  # by the normal, as if five prompts were many
+    (fit, "effective_test", lambda p, n, q, df: fit.Fit(0.157, 2.0, ""), "effective_test"),  # chi-squared for F
+    (gaps, "permuted_gap", lambda *_: Null(0.0, 0.0, 0.0), "permuted_gap"),
+    (prediction_powered, "pseudo_values", lambda audit: audit.predictions, "pseudo_values"),
+    (pooling, "common_correlation", lambda *_: 0.0, "common_correlation"),
+    (pooling, "effective_counts", lambda totals, sizes, *_, **__: (totals, sizes), "effective_counts"),
     (pooling, "pooled_shares", half_as_wide, "pooled_shares"),
     (distances, "frechet", lambda m, c, n, d: float(((m - n) ** 2).sum() + np.abs(c - d).trace()), "frechet"),
     (kernels, "kid", biased_kid, "kid"),
