@@ -24,6 +24,7 @@ from audit.demos import DEMOS
 from audit.environment import chosen_device
 from audit.errors import AuditError, InputError
 from audit.gate import exit_code
+from audit.measure import rehearse
 from audit.plan import Plan, check_baselines, differences, make_plan
 from audit.records import Verdict, jsonable
 from audit.results import export, load_results, read_manifest, read_results, read_verdicts
@@ -60,6 +61,7 @@ def _planned(spec: AuditSpec, device: str) -> Plan:
     """A plan of which every need is met, the baselines of its gates included."""
     plan = make_plan(spec, chosen_device(device))
     check_baselines(spec, load_results)
+    rehearse(plan)
     return plan
 
 

@@ -1,5 +1,6 @@
 """Stage three: the table of draws and scores to findings. Needs no image and no model."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +17,9 @@ from audit.store import RunStore
 from audit.table import DRAW_SCHEMA, ScoreTable
 from audit.weights import catalogue
 
-__all__ = ["build_table", "measure"]
+__all__ = ["build_table", "measure", "rehearse"]
+
+log = logging.getLogger(__name__)
 
 
 def build_table(plan: Plan, store: RunStore) -> ScoreTable:
@@ -48,18 +51,7 @@ def _wanted_draws(generator: PlannedGenerator, store: RunStore) -> pa.Table:
 
 def measure(plan: Plan, table: ScoreTable, tick: Callable[[int], None]) -> tuple[list[Measured], list[Cost]]:
     """Run every metric over the table."""
-    context = Context(
-        table=table,
-        generators=plan.audited,
-        confidence=plan.spec.confidence,
-        seed=plan.spec.seed,
-        columns=plan.columns,
-        protocols={
-            scorer.name: f"{scorer.component.__class__.__name__.lower()}-{short(scorer.key)}" for scorer in plan.scorers
-        },
-        references={reference.name: reference.component for reference in plan.distributions},
-        reference_ids={reference.name: short(reference.key) for reference in plan.distributions},
-    )
+    context = _context(plan, table)
     measured: list[Measured] = []
     costs = []
     for metric in plan.metrics:
@@ -76,6 +68,49 @@ def measure(plan: Plan, table: ScoreTable, tick: Callable[[int], None]) -> tuple
         tick(1)
     _check_keys(measured)
     return measured, costs
+
+
+def rehearse(plan: Plan) -> None:
+    """Let every metric measure a run whose every draw failed, so that what does not fit is found before any work.
+
+    Raises:
+        AuditError: a metric cannot use what the spec gives it; names the parameter.
+    """
+    rows = [
+        {"generator": g.name, "probe": w.probe.id, "index": 0, "seed": 0, "outcome": "failed", "reason": "not drawn yet"}
+        for g in plan.generators
+        for w in g.wanted
+    ]
+    scores = {
+        scorer.name: _nothing_scored(
+            [part for c in scorer.component.columns() for part in (c.name, f"{c.name}:why", f"{c.name}:confidence")]
+        )
+        for scorer in plan.scorers
+    }
+    context = _context(plan, ScoreTable(pa.Table.from_pylist(rows, schema=DRAW_SCHEMA), plan.probes, scores))
+    for metric in plan.metrics:
+        try:
+            for _ in metric.component.measure(metric.name, context):
+                pass
+        except AuditError:
+            raise
+        except Exception:  # a plugin that cannot measure nothing may measure something well
+            log.debug("metrics.%s: not rehearsed", metric.name, exc_info=True)
+
+
+def _context(plan: Plan, table: ScoreTable) -> Context:
+    return Context(
+        table=table,
+        generators=plan.audited,
+        confidence=plan.spec.confidence,
+        seed=plan.spec.seed,
+        columns=plan.columns,
+        protocols={
+            scorer.name: f"{scorer.component.__class__.__name__.lower()}-{short(scorer.key)}" for scorer in plan.scorers
+        },
+        references={reference.name: reference.component for reference in plan.distributions},
+        reference_ids={reference.name: short(reference.key) for reference in plan.distributions},
+    )
 
 
 def _with_packs(measured: list[Measured], plan: Plan, metric: PlannedMetric) -> Iterator[Measured]:
