@@ -65,9 +65,16 @@ _PHANTOM_SPEC: dict[str, Any] = {
             "params": {"column": "phantom_oracle.perceived_age_band", "by": []},
         },
         {
-            "use": "disparity",
-            "name": "presentation_by_arm",
-            "params": {"column": "phantom_oracle.perceived_presentation", "level": "feminine", "by": "arm"},
+            "use": "association",
+            "params": {
+                "column": "phantom_oracle.perceived_presentation",
+                "other": "phantom_oracle.perceived_age_band",
+                "by": "occupation",
+            },
+        },
+        {
+            "use": "counterfactual",
+            "params": {"column": "phantom_oracle.perceived_presentation", "level": "feminine"},
         },
         {"use": "outcomes", "params": {"columns": ["phantom_oracle.perceived_presentation"], "by": ["skin_tone"]}},
         {"use": "means", "name": "resolution", "params": {"columns": ["pixels.sharpness"], "by": []}},

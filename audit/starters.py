@@ -96,6 +96,10 @@ scorers:
   - use: faces
   - use: attributes             # imgaudit weights pull perceived-gender-age
 
+references:                         # shares are laid beside each; none is a target
+  - use: uniform
+  - use: us_workforce_2022
+
 metrics:
   - use: representation
     params: {column: attributes.perceived_gender, by: [occupation]}
@@ -189,6 +193,8 @@ metrics:
     params: {columns: [faces.count]}
   - use: representation
     params: {column: attributes.perceived_gender}
+  - use: counterfactual             # what one fact in the prompt changes, beyond any change of wording
+    params: {column: attributes.perceived_gender, level: feminine}
 
 gates:
   - metric: outcomes.refused
