@@ -28,7 +28,7 @@ MOST_OPEN = 6
 MOST_TABLED = 300
 
 MOST_FACTS = 4
-MOST_OF_ONE = 2
+MOST_OF_ONE = 3
 """Sentences of one quantity that stand open."""
 
 
@@ -132,8 +132,8 @@ class _Layout:
         """What singles it out is named first, but for what its title says."""
         shared = shared_axes(group) | IN_THE_TITLE
         cell = cell_label(finding, group, shared) if len(group) > 1 else ""
-        told = cell == "all" or cell in clean(finding.title)
-        return sentence(finding, "" if told else cell, self._true.get(finding.key))
+        named = [part for part in cell.split(", ") if " minus " not in part or part not in clean(finding.title)]
+        return sentence(finding, "" if cell == "all" else ", ".join(named), self._true.get(finding.key))
 
     def _told(self, group: list[Finding]) -> tuple[str, ...]:
         """The least restricted findings; of many, the highest and the lowest."""

@@ -113,10 +113,8 @@ class Family:
         return next((quantity for quantity in self.tabled if quantity.figures), None)
 
     def open_figures(self, quantity: Quantity) -> tuple[Figure, ...]:
-        """Charts that stand open: of the leading quantity, and one of each other that is held against something."""
-        if quantity is self.lead:
-            return quantity.figures[:MOST_CHARTS_OPEN]
-        return quantity.figures[:1] if quantity.numbered else ()
+        """Charts that stand open: of the leading quantity, and of those that are held against something or are grids."""
+        return quantity.figures[:MOST_CHARTS_OPEN] if quantity is self.lead or quantity.numbered else ()
 
     def more_figures(self, quantity: Quantity) -> tuple[Figure, ...]:
         """Charts that open on demand."""

@@ -4,7 +4,7 @@ import re
 
 from audit.records import Finding
 from reports.summary import stands_out
-from reports.wording import clean, clip, count, counted, interval, mark, p_words, quantity, width
+from reports.wording import clean, clip, count, counted, interval, is_share, mark, p_words, quantity, width
 
 __all__ = ["sentence"]
 
@@ -36,7 +36,7 @@ def sentence(finding: Finding, cell: str = "", truth: float | None = None) -> st
 def _told(finding: Finding) -> str:
     title = clip(clean(finding.title), 240).rstrip(".")
     missing = f"({f'{finding.n_missing:,}' if finding.n_missing else 'none'} missing)"
-    perceived = PERCEIVED.fullmatch(title)
+    perceived = PERCEIVED.fullmatch(title) if is_share(finding.unit) else None
     things = counted(finding)
     if finding.estimate is None:
         return f"{title}: no estimate from {count(finding.n, things.removesuffix('s'), things)} {missing}"

@@ -58,6 +58,12 @@ def test_no_estimate_is_told_as_such() -> None:
     assert "evidence" not in told
 
 
+def test_a_number_that_is_no_share_is_not_told_as_one() -> None:
+    less = "Share of images perceived as feminine, less the true share"
+    told = sentence(finding("m.error", -0.01, title=less, unit="fraction"))
+    assert told.startswith(f"{less}: −0.01 [−0.06, 0.04], from 240 draws")
+
+
 def test_what_n_counts_is_named() -> None:
     assert "from 13 intervals (none missing)" in sentence(held()[3])
 
