@@ -23,12 +23,14 @@ def lead_charts(group: Sequence[Finding], carded: int, true: Mapping[str, float]
         carded: how many of them have a card, which shows their number too.
         true: key of a finding -> its true value.
     """
-    charts = [(f.generator, p) for f in group for p in f.panels if isinstance(p, Intervals) and _compares(p)]
-    grids = [panel for finding in group for panel in finding.panels if isinstance(panel, Heatmap) and panel.rows]
+    several = len({finding.generator for finding in group}) > 1
+    panels = [(f.generator, _named(p, f.generator) if several else p) for f in group for p in f.panels]
+    charts = [(generator, p) for generator, p in panels if isinstance(p, Intervals) and _compares(p)]
+    grids = [panel for _, panel in panels if isinstance(panel, Heatmap) and panel.rows]
     if not charts:
         panel = chart_of(group, true) if len(group) > 1 else None
-        several = panel is not None and (len(panel.rows) > 1 or carded < len(group))
-        return (*((panel,) if panel and several else ()), *(grids if len(group) > 1 else ()))
+        more = panel is not None and (len(panel.rows) > 1 or carded < len(group))
+        return (*((panel,) if panel and more else ()), *(grids if len(group) > 1 else ()))
     seen: Counter[str] = Counter()
     first: list[Chart] = []
     others: list[Chart] = []
@@ -42,14 +44,23 @@ def own_panels(finding: Finding, beside: Sequence[Chart]) -> list[Panel]:
     """Panels that show what the table, the strip and the charts of its quantity do not."""
     charts = [chart for chart in beside if isinstance(chart, Intervals)]
     drawn = {(row.estimate, row.low, row.high) for chart in charts for row in chart.rows}
-    alone = own_row(finding)
+    alone, pictured = own_row(finding), [_untitled(chart) for chart in beside]
     own: list[Panel] = []
     for panel in finding.panels:
         rows = panel.rows if isinstance(panel, Intervals) else ()
         shown = bool(rows) and drawn.issuperset((row.estimate, row.low, row.high) for row in rows)
-        if panel not in beside and not shown and not (alone and panel is alone[1]):
+        if _untitled(panel) not in pictured and not shown and not (alone and panel is alone[1]):
             own.append(panel)
     return own
+
+
+def _named(panel: Panel, generator: str) -> Panel:
+    """With its generator in the title, where charts of several stand side by side."""
+    return panel if generator in panel.title else panel.model_copy(update={"title": f"{panel.title}: {generator}"})
+
+
+def _untitled(panel: Panel) -> Panel:
+    return panel.model_copy(update={"title": ""})
 
 
 def _compares(panel: Intervals) -> bool:

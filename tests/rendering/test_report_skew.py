@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 from rendering.parsed_page import Page, render
-from rendering.sample_skew import REFERENCES, TONES, skewed
+from rendering.sample_audit import audited
+from rendering.sample_skew import REFERENCES, TONES, shares, skewed
 
 from audit.panels import Intervals
 from reports.charts import draw, left_out
@@ -107,6 +108,16 @@ def test_every_finding_is_told_in_a_sentence(text: str) -> None:
     assert sentences.count("missing)") == 13
     assert "Lowest of 6: judge in a small town" in text
     assert "In plain words" in text
+
+
+def test_charts_of_several_generators_say_whose_they_are_and_are_drawn_once() -> None:
+    found = shares()
+    other = tuple(one.model_copy(update={"generator": "another"}) for one in found)
+    page = Page(render(audited((*found, *other), (), costs=())))
+    for name in ("phantom-skewed", "another"):
+        assert f"Share of images perceived as feminine: {name}, by occupation" in page.text
+        assert f"Shares of perceived tone by occupation: {name}" in page.text
+    assert sum(tag == "svg" and a.get("class") == "chart" for tag, a in page.tags) == 4
 
 
 def test_corrections_and_p_values_stand_in_the_table(text: str) -> None:
