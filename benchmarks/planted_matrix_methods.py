@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from audit.stats.confusion import confusion_rates, matrix_prevalence
+from audit.stats.confusion import confusion_rates, matrix_prevalence, misread_test
 from audit.stats.fit import cluster_test, effective_test
 from audit.stats.intervals import FloatArray, cluster_mean, cluster_share, wilson
 from audit.stats.misclassified import CalibrationCounts, lang_reiczigel, rogan_gladen
@@ -79,16 +79,19 @@ def evenly_wrong(design: Design, rng: np.random.Generator) -> Iterator[Said]:
     naive = cluster_share(counts[:, 0], counts.sum(axis=1)).interval
     yield _covers(Method("uncorrected", ours=False), naive, design)
     yield _covers(Method("errors as if known", ours=False), _as_if_known(naive, matrix), design)
+    yield from _misread_tests(counts, matrix, design, rng)
 
 
 def three_labels(design: Design, rng: np.random.Generator) -> Iterator[Said]:
     """The same errors on every prompt, between three labels."""
     audit = design.audit(rng)
     counts = audit.counts(misread(audit, RATES_OF_THREE, rng))
-    found = matrix_prevalence(counts, calibration(RATES_OF_THREE, rng), rng).intervals
+    matrix = calibration(RATES_OF_THREE, rng)
+    found = matrix_prevalence(counts, matrix, rng).intervals
     yield _covers(Method("matrix_prevalence"), None if found is None else tuple(found[0]), design)
     naive = cluster_share(counts[:, 0], counts.sum(axis=1)).interval
     yield _covers(Method("uncorrected", ours=False), naive, design)
+    yield from _misread_tests(counts, matrix, design, rng)
     yield from _tests(audit.counts(audit.label), design, rng)
 
 
@@ -103,7 +106,8 @@ def wrong_by_prompt(design: Design, rng: np.random.Generator) -> Iterator[Said]:
     yield _covers(Method("prediction_powered_share"), found.interval, design)
     if found.effective_n is not None:
         shares, worth = np.array([found.value, 1 - found.value]), np.full(2, found.effective_n)
-        p_value = effective_test(shares, worth, design.shares, df=found.clusters - 1).p_value
+        df = len(np.unique(audit.clusters[drawn.rows])) - 1
+        p_value = effective_test(shares, worth, design.shares, df=df).p_value
         yield Said(Method("effective_test", TEST), p_value <= ALPHA)
     counts = audit.counts(label)
     yield _covers(Method("uncorrected", ours=False), cluster_share(counts[:, 0], counts.sum(axis=1)).interval, design)
@@ -130,6 +134,15 @@ def _tests(counts: FloatArray, design: Design, rng: np.random.Generator) -> Iter
         reference = rng.multinomial(people, design.shares) / people
         p_value = cluster_test(counts, reference, reference_n=people).p_value
         yield Said(Method(f"cluster_test, reference of {people} people", TEST), p_value <= ALPHA)
+
+
+def _misread_tests(counts: FloatArray, matrix: FloatArray, design: Design, rng: np.random.Generator) -> Iterator[Said]:
+    """The same of readings that a confusion matrix corrects."""
+    yield Said(Method("misread_test", TEST), misread_test(counts, matrix, design.shares).p_value <= ALPHA)
+    for people in (100, 1000):
+        reference = rng.multinomial(people, design.shares) / people
+        p_value = misread_test(counts, matrix, reference, reference_n=people).p_value
+        yield Said(Method(f"misread_test, reference of {people} people", TEST), p_value <= ALPHA)
 
 
 def _lang_reiczigel(counts: FloatArray, matrix: FloatArray) -> Ends | None:

@@ -7,11 +7,20 @@ in its calibration.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
+from audit.stats.fit import Fit
 from audit.stats.intervals import FloatArray, cluster_share
+from audit.stats.multinomial import checked_reference
 
-__all__ = ["MOST_CONDITION", "MatrixPrevalence", "confusion_rates", "matrix_prevalence", "solve_on_simplex"]
+__all__ = [
+    "MOST_CONDITION",
+    "MatrixPrevalence",
+    "confusion_rates",
+    "matrix_prevalence",
+    "misread_test",
+    "solve_on_simplex",
+]
 
 MOST_CONDITION = 10.0
 """Of a confusion matrix that may be inverted: beyond it, errors of the readings come out up to ten times larger."""
@@ -126,9 +135,7 @@ def matrix_prevalence(
     (array([0.548, 0.452]), 1.46)
     """
     rates = confusion_rates(calibration)
-    if counts.ndim != 2 or counts.shape[1] != len(rates) or not np.all(counts >= 0) or not counts.sum() > 0:
-        raise ValueError(f"counts must be (g, {len(rates)}), not negative and not empty; got shape {counts.shape}")
-    counts = counts[counts.sum(axis=1) > 0]
+    counts = _filled(counts, len(rates))
     clusters, sizes = len(counts), counts.sum(axis=1)
     read = counts.sum(axis=0) / counts.sum()
     shares, condition = solve_on_simplex(rates, read), float(np.linalg.cond(rates))
@@ -143,3 +150,58 @@ def matrix_prevalence(
     intervals = np.clip(np.quantile(drawn, tails, axis=0), 0.0, 1.0).T
     method = "matrix method; quantiles of posterior draws of the confusion matrix and of the readings at their effective n"
     return MatrixPrevalence(shares, intervals, condition, clusters, method)
+
+
+def misread_test(counts: FloatArray, calibration: FloatArray, reference: FloatArray, *, reference_n: float = np.inf) -> Fit:
+    """Test of a reference that is misread as the classifier misreads, against what was read: the worst of the labels.
+
+        T_j = (r_j - e_j)^2 / V_j,   e = C q,   p-value = K min_j P(F(1, g - 1) > T_j),  of two labels without the K
+        V_j = e_j (1 - e_j) / n_j + sum over k of q_k^2 v(C_jk) + (sum over k of C_jk^2 q_k - e_j^2) / m
+
+    with the shares r that were read, their effective n (that of ``cluster_share``), and the error v of the calibration with
+    one image more of either kind. For V, a reference that rests on m people is pooled with the corrected shares. Nothing is
+    inverted, so it knows of a share that was corrected to 0 how far that is from the reference, where the width of an
+    interval cut at 0 tells little.
+
+    By simulation it rejects a true reference in at most .06 (nominal .05): shares of .02, .1 and .5, two and three labels,
+    10, 20 and 60 clusters of 20 and 50 images with correlations of 0, .05 and .2, 100 calibration images a label, and
+    references that are known or rest on 100 or 1,000 people.
+
+    Args:
+        counts: (g, K) images of each cluster that were read as each label; empty clusters are left out.
+        calibration: (K, K) images of true label k (column) that were read as j (row).
+        reference: (K,).
+        reference_n: effective n behind the reference, m; infinite: it is known.
+
+    Raises:
+        ValueError: as ``matrix_prevalence``; fewer than 2 clusters; another number of labels in the reference.
+
+    >>> matrix = np.array([[90.0, 5.0], [10.0, 95.0]])
+    >>> nearly_none = np.tile([1.0, 19.0], (20, 1))
+    >>> [misread_test(nearly_none, matrix, np.array([q, 1 - q])).p_value > 0.05 for q in (0.0, 0.02, 0.5)]
+    [True, True, False]
+    """
+    rates, q = confusion_rates(calibration), checked_reference(reference)
+    counts = _filled(counts, len(rates))
+    if len(q) != len(rates) or len(counts) < 2:
+        raise ValueError(f"a test needs {len(rates)} shares and at least 2 clusters; got {len(q)} and {len(counts)}")
+    sizes = counts.sum(axis=1)
+    read = counts.sum(axis=0) / counts.sum()
+    n = np.array([cluster_share(column, sizes).effective_n or 1.0 for column in counts.T])
+    apart, m = read - rates @ q, float(reference_n)
+    if np.isfinite(m):
+        q = q + (solve_on_simplex(rates, read) - q) * float(n.min()) / (float(n.min()) + m)
+    expected, known = rates @ q, calibration.sum(axis=0) + 2
+    smoothed = (calibration + 1) / known
+    variance = expected * (1 - expected) / n + (smoothed * (1 - smoothed) / known) @ q**2
+    variance = variance + np.maximum(rates**2 @ q - expected**2, 0) / m
+    worst = float((apart**2 / variance).max())
+    each = float(special.chdtrc(1, worst) if np.all(sizes == 1) else special.fdtrc(1, len(counts) - 1, worst))
+    asked = 1 if len(q) == 2 else len(q)
+    return Fit(min(1.0, asked * each), worst, "score test of the readings against the misread reference, by cluster")
+
+
+def _filled(counts: FloatArray, levels: int) -> FloatArray:
+    if counts.ndim != 2 or counts.shape[1] != levels or not np.all(counts >= 0) or not counts.sum() > 0:
+        raise ValueError(f"counts must be (g, {levels}), not negative and not empty; got shape {counts.shape}")
+    return np.asarray(counts[counts.sum(axis=1) > 0], dtype=np.float64)

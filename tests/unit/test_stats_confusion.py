@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from audit.stats.confusion import MOST_CONDITION, confusion_rates, matrix_prevalence, solve_on_simplex
-from audit.stats.intervals import FloatArray
+from audit.stats.confusion import MOST_CONDITION, confusion_rates, matrix_prevalence, misread_test, solve_on_simplex
+from audit.stats.intervals import FloatArray, cluster_share
 from audit.stats.misclassified import rogan_gladen
 
 # golden.json: bbse_3class
@@ -121,3 +121,46 @@ def test_intervals_cover_with_few_clusters_and_a_small_calibration() -> None:
 @pytest.mark.parametrize("shares", [(0.02, 0.1, 0.88), (0.5, 0.3, 0.2)])
 def test_coverage_in_full(shares: tuple[float, ...], clusters: int, rho: float, calibrated: int) -> None:
     assert _covered(np.array(shares), clusters, rho, calibrated, 2000).min() >= 0.935 - 2 * np.sqrt(0.95 * 0.05 / 2000)
+
+
+def test_the_test_of_a_perfect_classifier_is_the_score_test_of_the_share() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        totals, sizes = rng.binomial(20, rng.beta(1, 3, 15)).astype(float), np.full(15, 20.0)
+        counts = np.stack([totals, sizes - totals], axis=1)
+        interval = cluster_share(totals, sizes).interval
+        assert interval is not None
+        for end in interval:
+            at = misread_test(counts, np.diag([1e9, 1e9]), np.array([end, 1 - end])).p_value
+            assert at == pytest.approx(0.05, abs=1e-4)
+
+
+def test_a_share_that_was_corrected_to_nothing_is_told_from_an_even_one() -> None:
+    calibration = np.array([[90.0, 5.0], [10.0, 95.0]])
+    nobody = np.tile([1.0, 19.0], (20, 1))
+    assert matrix_prevalence(nobody, calibration, np.random.default_rng(0)).shares[0] == pytest.approx(0, abs=1e-12)
+    assert misread_test(nobody, calibration, np.array([0.5, 0.5])).p_value < 1e-6
+    assert misread_test(nobody, calibration, np.array([0.02, 0.98])).p_value > 0.2
+    known, guessed = (misread_test(nobody, calibration, np.array([0.2, 0.8]), reference_n=m).p_value for m in (np.inf, 20))
+    assert known < guessed
+    swapped = misread_test(nobody[:, ::-1], calibration[::-1, ::-1], np.array([0.8, 0.2])).p_value
+    assert swapped == pytest.approx(known)
+    with pytest.raises(ValueError, match="2 clusters"):
+        misread_test(nobody[:1], calibration, np.array([0.5, 0.5]))
+    with pytest.raises(ValueError, match="needs 2 shares"):
+        misread_test(nobody, calibration, np.full(3, 1 / 3))
+
+
+@pytest.mark.parametrize("people", [np.inf, 100])
+def test_a_true_reference_is_seldom_rejected_and_a_false_one_is(people: float) -> None:
+    rng, audits, shares = np.random.default_rng(8), 300, np.array([0.5, 0.3, 0.2])
+    rejected = np.zeros(2)
+    for _ in range(audits):
+        true = np.array([rng.multinomial(20, rate) for rate in rng.dirichlet(shares * 19, 30)])
+        counts = np.asarray(sum(rng.multinomial(true[:, k], RATES[:, k]) for k in range(3)), dtype=float)
+        calibration = np.stack([rng.multinomial(100, column) for column in RATES.T], axis=1).astype(float)
+        said = shares if np.isinf(people) else rng.multinomial(int(people), shares) / people
+        for place, reference in enumerate((said, np.array([0.3, 0.3, 0.4]))):
+            rejected[place] += misread_test(counts, calibration, reference, reference_n=people).p_value <= 0.05
+    assert rejected[0] / audits <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / audits)
+    assert rejected[1] / audits > 0.6
