@@ -1,8 +1,8 @@
 """``imgaudit doctor`` as a user meets it: in time, with its exit codes, of a spec and of a run."""
 
 import json
-import time
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 
 import pytest
 
@@ -52,16 +52,17 @@ def here(plant_plugins, tmp_path, monkeypatch) -> Path:
 
 
 def test_all_instruments_pass_in_time(shell) -> None:
-    started = time.monotonic()
+    before = getrusage(RUSAGE_CHILDREN)
     done = shell.run("doctor", "--device", "cpu", "--json", OMP_NUM_THREADS="1")
-    seconds = time.monotonic() - started
+    after = getrusage(RUSAGE_CHILDREN)
     assert done.code == 0, done.err
     assert done.json["exit_code"] == 0
     assert all(check["passed"] for check in done.json["checks"])
     instruments = {check["instrument"] for check in done.json["checks"]}
     assert {"cluster_share", "scorer pixels", "audit of planted shares"} <= instruments
     assert "estimators: " in done.err
-    assert seconds < 60  # the promise is 20 s on two cores that nothing else keeps busy
+    # The promise is 20 s on two free cores. What a test can hold it to is its work: 12 s of one core.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 25
 
 
 def test_what_is_not_here_is_not_checked_and_does_not_fail(here, monkeypatch, capsys) -> None:
