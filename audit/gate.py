@@ -147,6 +147,9 @@ def _against(rule: GateRule, finding: Finding, results: Results, other: Results,
         )
     if thin := _invalid(rule, base):
         return _verdict(rule, finding, "invalid", f"of the baseline: {thin[0]}", thin[1])
+    if failed := [check for check in other.manifest.checks if not check.passed]:
+        reason = f"an instrument of the baseline failed its check: {failed[0].instrument}, {failed[0].what}"
+        return _verdict(rule, finding, "invalid", reason, "measure the baseline again with instruments that pass")
     if base.protocol != finding.protocol:
         reason = f"protocols differ: {finding.protocol} here, {base.protocol} in the baseline"
         return _verdict(rule, finding, "invalid", reason, "make both runs with the same scorers, weights, versions and n")

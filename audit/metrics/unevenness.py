@@ -167,14 +167,18 @@ class Unevenness:
     def _chart(self, cells: Cells, found: Sequence[Measured]) -> Intervals | None:
         """All cells in one chart, the largest skew first."""
         told = [(cell, one.finding) for (cell, _), one in zip(cells, found, strict=True) if one.finding.panels]
-        rows = [(finding.panels[0].rows[0], cell) for cell, finding in told if isinstance(finding.panels[0], Intervals)]
+        rows = [
+            (panel.rows[0].model_copy(update={"band": panel.band}), cell)
+            for cell, finding in told
+            if isinstance(panel := finding.panels[0], Intervals)
+        ]
         inside = sorted((row for row, cell in rows if cell.axis), key=lambda row: -row.estimate)
         if len(inside) < 2:
             return None
         more = f" Of {len(inside)} cells the {MOST_ROWS} with the largest are shown." if len(inside) > MOST_ROWS else ""
         return Intervals(
             title=f"{self.quantity.title}, by cell",
-            summary=f"Largest first, with {100 * self.quantity.confidence:g} % intervals.{more}",
+            summary=f"Largest first, with {100 * self.quantity.confidence:g} % intervals; bands: chance alone.{more}",
             rows=tuple(inside[:MOST_ROWS]),
             unit=self.quantity.unit,
         )

@@ -13,7 +13,14 @@ from scipy import stats
 
 from audit.stats.intervals import ASSUMED_CORRELATION, FloatArray, wilson
 
-__all__ = ["LabelledSubset", "PredictionPowered", "ppi_mean", "prediction_powered_share", "prediction_powered_shares", "pseudo_values"]
+__all__ = [
+    "LabelledSubset",
+    "PredictionPowered",
+    "ppi_mean",
+    "prediction_powered_share",
+    "prediction_powered_shares",
+    "pseudo_values",
+]
 
 EVENTS_ASSUMED = 5.0  # by simulation: 10 covers alike at intervals that are 4 % wider
 METHOD = "prediction-powered share (PPI++); Wilson interval at the effective n of labels and clusters, t quantile"

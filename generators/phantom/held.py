@@ -9,7 +9,8 @@ import numpy as np
 
 from audit.component import Contribution, Measured
 from audit.errors import InputError
-from audit.metrics.averages import Quantity, average, sentences
+from audit.metrics.averages import Quantity, average, panelled, sentences
+from audit.metrics.contrasts import POINTS
 from audit.metrics.levels import Levels
 from audit.metrics.sample import Cell, Mask, Sample, Scores, contributions
 from audit.metrics.wording import lowered
@@ -112,7 +113,8 @@ class Held:
                 yield _no_difference(share.finding, other.finding)
             else:
                 apart = true[first.level] - true[second.level]
-                yield _noted(one, f"True difference {apart:.3f}{_whether(one.finding.interval, apart)}")
+                noted = _noted(one, f"True difference {apart:.3f}{_whether(one.finding.interval, apart)}")
+                yield panelled(noted, _beside(noted.finding, f"{first.level} minus {second.level}", apart))
 
     def error(self, share: Finding, cell: Cell) -> Measured:
         """Measured less true share of a cell, with the error of both."""
@@ -120,7 +122,7 @@ class Held:
         update: dict[str, object] = {
             "metric": share.metric.removesuffix("share") + "error",
             "title": f"{share.title}, less the true share",
-            "unit": "fraction",
+            "unit": POINTS,
             "bounds": None,
             "evidence": (),
             "panels": (),
@@ -200,7 +202,7 @@ def _no_difference(share: Finding, other: Finding) -> Measured:
         "where": {"group": group, "against": against},
         "estimate": None,
         "interval": None,
-        "unit": "fraction",
+        "unit": POINTS,
         "n": share.n + other.n,
         "n_missing": share.n_missing + other.n_missing,
         "clusters": 0,
@@ -210,6 +212,15 @@ def _no_difference(share: Finding, other: Finding) -> Measured:
         "evidence": (),
     }
     return Measured(share.model_copy(update=update))
+
+
+def _beside(finding: Finding, name: str, truth: float) -> Intervals | None:
+    """A finding's estimate and interval beside the true value, as one row."""
+    if finding.estimate is None or finding.interval is None:
+        return None
+    low, high = finding.interval.low, finding.interval.high
+    row = Span(label=name, estimate=finding.estimate, low=low, high=high, n=finding.n, truth=truth)
+    return Intervals(title="Measured against true", summary=finding.title, unit=finding.unit, rows=(row,))
 
 
 def _whether(interval: Interval | None, truth: float) -> str:

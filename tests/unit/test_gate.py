@@ -8,7 +8,7 @@ import pytest
 from audit.component import Contribution, Measured
 from audit.errors import InputError
 from audit.gate import exit_code, judge
-from audit.records import Finding, Interval, RunManifest, Verdict
+from audit.records import Check, Finding, Interval, RunManifest, Verdict
 from audit.results import Results, export, load_results, read_results, write_results
 from audit.spec import GateRule
 from audit.store import RunStore
@@ -201,6 +201,16 @@ def test_a_thin_baseline_is_invalid() -> None:
     verdict = only(GateRule(metric="m.x", margin=0.1, baseline="b", min_n=50), new, lambda path: thin)
     assert verdict.outcome == "invalid"
     assert "of the baseline: 1 draws" in verdict.reason
+
+
+def test_a_baseline_whose_instruments_failed_is_invalid() -> None:
+    new, old = shifted(0.0)
+    failed = Check(instrument="wilson", what="81 of 263", expected=".2553", found=".3", passed=False, seconds=0.0)
+    manifest = old.manifest.model_copy(update={"checks": (failed,)})
+    drifted = Results(manifest, old.findings, old.contributions)
+    verdict = only(GateRule(metric="m.x", margin=0.1, baseline="b"), new, lambda path: drifted)
+    assert verdict.outcome == "invalid"
+    assert "of the baseline failed its check: wilson" in verdict.reason
 
 
 def test_a_generator_of_the_same_run_may_be_the_baseline() -> None:

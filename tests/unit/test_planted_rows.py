@@ -83,13 +83,12 @@ def test_a_skew_is_beyond_chance_where_it_leaves_the_band_and_a_null_is_told_fro
     for estimate in (0.0916666, 0.1):  # the first is exactly as large as chance makes it, and so not beyond
         found = finding(0, 1, estimate=estimate).model_copy(update={"panels": (panel,)})
         beyond_chance([found], truths, trials)
-    told = "Where levels mean nothing it is 0.05 on average, and below 0.0917 in 97.5 % of shuffles."
-    for estimate in (0.0916666, 0.09174, 0.0918):
-        found = finding(0, 1, estimate=estimate, metric="gap_share.gap").model_copy(update={"note": told})
+    for p_value in (0.026, 0.025, 0.001):
+        found = finding(0, 1, estimate=0.1, metric="gap_share.gap").model_copy(update={"p_value": p_value})
         beyond_chance([found], truths, trials)
     skew, gap = trials.rows(0.025)
     assert (skew.what.partition(":")[0], skew.value, skew.met) == ("type I", 0.5, True)
-    assert (gap.what.partition(":")[0], gap.value, gap.met) == ("power", pytest.approx(1 / 3), None)
+    assert (gap.what.partition(":")[0], gap.value, gap.met) == ("power", pytest.approx(2 / 3), None)
 
 
 @pytest.mark.parametrize(
