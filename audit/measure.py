@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow as pa
 from audit.component import Context, Measured
 from audit.digest import short
 from audit.errors import AuditError, PluginError
+from audit.human_labels import HumanLabels
 from audit.plan import Plan, PlannedGenerator, PlannedMetric
 from audit.records import Cost
 from audit.store import RunStore
@@ -49,9 +50,11 @@ def _wanted_draws(generator: PlannedGenerator, store: RunStore) -> pa.Table:
     return table.filter(pa.array(np.array(keep, dtype=bool)))
 
 
-def measure(plan: Plan, table: ScoreTable, tick: Callable[[int], None]) -> tuple[list[Measured], list[Cost]]:
-    """Run every metric over the table."""
-    context = _context(plan, table)
+def measure(
+    plan: Plan, table: ScoreTable, tick: Callable[[int], None], labels: Mapping[str, HumanLabels] | None = None
+) -> tuple[list[Measured], list[Cost]]:
+    """Run every metric over the table, and over what people saw in some of its draws, by column."""
+    context = replace(_context(plan, table), labels=labels or {})
     measured: list[Measured] = []
     costs = []
     for metric in plan.metrics:

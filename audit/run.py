@@ -18,6 +18,7 @@ from audit.errors import AuditError
 from audit.gate import judge
 from audit.generate import GenerateStage
 from audit.images import Pixels, decode, decoder
+from audit.labels import read_labels, told_of_labels, without_labels
 from audit.measure import build_table, measure
 from audit.plan import Plan, PlannedGenerator, check_baselines
 from audit.readable import unreadable
@@ -69,7 +70,8 @@ class _Session:
         try:
             self._draw_and_score({check.instrument for check in manifest.checks})
             table = build_table(plan, store)
-            measured, costs = measure(plan, table, self.progress.begin("measure", len(plan.metrics)))
+            labels = read_labels(store, plan.columns, table)
+            measured, costs = measure(plan, table, self.progress.begin("measure", len(plan.metrics)), labels)
         finally:
             self.engine.close()
             manifest = _checked(store, manifest, self.checks)  # also where the session is stopped
@@ -80,7 +82,7 @@ class _Session:
             "counts": counts,
             "costs": _added(manifest.costs, self.costs, costs),
             "checks": (*estimators, *manifest.checks, *unreadable(plan, table)),
-            "notes": tuple(dict.fromkeys([*manifest.notes, *self.notes])),
+            "notes": tuple(dict.fromkeys([*without_labels(manifest.notes), *self.notes, *told_of_labels(labels)])),
             "finished": _now(),
         }
         store.write_json("manifest.json", manifest.model_copy(update=done).model_dump(mode="json"))
