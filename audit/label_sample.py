@@ -227,7 +227,7 @@ def allocate(sizes: Sequence[int], floor_only: Sequence[bool], n: int) -> list[i
         InputError: fewer than two for each stratum.
 
     >>> allocate([900, 90, 10], [False] * 3, 100)
-    [73, 17, 10]
+    [80, 10, 10]
     """
     least = min(2 * len(sizes), sum(sizes))
     if n < least:
