@@ -163,7 +163,7 @@ def misread_test(counts: FloatArray, calibration: FloatArray, reference: FloatAr
     inverted, so it knows of a share that was corrected to 0 how far that is from the reference, where the width of an
     interval cut at 0 tells little.
 
-    By simulation it rejects a true reference in at most .06 (nominal .05): shares of .02, .1 and .5, two and three labels,
+    By simulation it rejects a true reference in at most .065 (nominal .05): shares of .02, .1 and .5, two and three labels,
     10, 20 and 60 clusters of 20 and 50 images with correlations of 0, .05 and .2, 100 calibration images a label, and
     references that are known or rest on 100 or 1,000 people.
 
