@@ -113,15 +113,18 @@ def _cell(one: Result) -> str:
 
 
 def as_json(results: Sequence[Result], told: Mapping[str, object]) -> str:
-    """All results with where they come from."""
+    """All results, a line each, with where they come from."""
     head = {"format": 1, **told, "machine": device_name("cpu"), "revision": revision(), "versions": versions()}
-    rows = []
-    for one in results:
-        row = {"errors": one.errors, "method": one.method.name, "kind": one.method.kind, "default": one.method.ours}
-        row |= asdict(one.design) | {"audits": one.audits, "rate": round(one.rate, 5), "error": round(one.error, 5)}
-        rows.append(row | {"width": round(one.width, 5), "refused": one.refused})
-    body = ",\n".join(f"  {json.dumps(row)}" for row in rows)
-    return json.dumps(head, indent=1)[:-2] + f',\n "results": [\n{body}\n ]\n}}\n'
+    rows = [_row(one) for one in results]
+    body = ",\n".join(f"  {json.dumps(list(row.values()))}" for row in rows)
+    columns = json.dumps(list(rows[0]) if rows else [])
+    return json.dumps(head, indent=1)[:-2] + f',\n "columns": {columns},\n "rows": [\n{body}\n ]\n}}\n'
+
+
+def _row(one: Result) -> dict[str, object]:
+    row = {"errors": one.errors, "method": one.method.name, "kind": one.method.kind, "default": one.method.ours}
+    row |= asdict(one.design) | {"audits": one.audits, "rate": round(one.rate, 4), "error": round(one.error, 4)}
+    return row | {"width": round(one.width, 4), "refused": one.refused}
 
 
 def _grouped(results: Sequence[Result]) -> dict[tuple[str, Method], list[Result]]:

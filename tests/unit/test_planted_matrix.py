@@ -214,8 +214,9 @@ def test_the_program_prints_saves_and_fails_where_something_is_not_as_promised(t
     out = capsys.readouterr().out
     assert "as promised" in out
     told = json.loads((tmp_path / "planted_matrix.json").read_text())
-    assert {row["errors"] for row in told["results"]} == {errors for errors, _ in some}
-    assert all(0 <= row["rate"] <= 1 and row["audits"] == 50 for row in told["results"])
+    rows = [dict(zip(told["columns"], row, strict=True)) for row in told["rows"]]
+    assert {row["errors"] for row in rows} == {errors for errors, _ in some}
+    assert all(0 <= row["rate"] <= 1 and row["audits"] == 50 for row in rows)
     text = (tmp_path / "planted_matrix.md").read_text()
     table = re.search(r"## Errors none: cluster_share\n\n(\|.*\|\n)+", text)
     assert table is not None
