@@ -44,7 +44,7 @@ UNJUDGED = (
     "comparisons and margins of excess_skew, gaps of means, alignment, outcomes and fidelity; limits on all but shares",
     "bounds over what missing draws could have shown: a range, not an interval",
     "intervals at other confidences than 95 %, and the power that a plan gives for other than .8",
-    "the errors of scorers, which planted_matrix plants: labels here have none, and the oracle's readings of a bank are true",
+    "the errors of scorers, which planted_matrix plants: labels have none here, and the oracle's of a bank are the truth",
     "prompts as units in a bank: three an occupation are too few for their intervals to fail",
 )
 Experiment = Callable[[int], list[Row]]

@@ -12,6 +12,7 @@ from phantom_banks import perfect_bank
 
 from audit.component import Context
 from audit.human_labels import HumanLabels
+from audit.label_sample import allocate
 from audit.metrics.representation import Representation
 from audit.records import Finding
 from audit.stats.intervals import cluster_share, design_effect
@@ -83,6 +84,10 @@ def test_labels_are_drawn_by_reading_with_their_probability() -> None:
     assert rare == LEAST_IN_STRATUM
     for value, count in ((0, rare), (1, LABELS - rare)):
         assert drawn.inclusion[read[drawn.rows] == value] == pytest.approx(count / (read == value).sum())
+    for few in (3, 15, 90, 700, 1000):  # as many of each as the product's own export draws
+        some = np.repeat([0, 1], [few, 2000 - few])
+        counts = np.bincount(some[drawn_for_labels(some, rng).rows], minlength=2)
+        assert np.abs(counts - allocate([few, 2000 - few], [False, False], LABELS)).max() <= 1
     everything = drawn_for_labels(read[:60], rng)
     assert everything.inclusion == pytest.approx(np.ones(60))
     assert drawn_for_labels(np.ones(300, dtype=int), rng).inclusion == pytest.approx(np.full(200, 2 / 3))
