@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
+from urllib.parse import quote, urlparse
 
 import click
 
@@ -60,15 +60,15 @@ def export(run: str, out: Path | None, as_json: bool, **options: Any) -> int:
     write_sample(store, sample)
     with Bars() as bars:
         hand_out(store, sample, folder, bars.begin("copy images", len(sample.items)))
-    said = _against(sample, earlier)
+    notes = [_against(sample, earlier), *_bases(store, {stratum.generator for stratum in sample.strata})]
     if as_json:
         strata = [stratum.model_dump(mode="json") for stratum in sample.strata]
         told = {"column": sample.column, "items": len(sample.items), "seed": sample.seed, "sample": sample.digest}
-        say({"folder": str(folder), **told, "strata": strata, "note": said})
+        say({"folder": str(folder), **told, "strata": strata, "notes": notes})
         return 0
     rows = [(s.generator, s.predicted or NOT_READ, str(s.size), str(s.chosen)) for s in sample.strata]
     table(f"{sample.title}: {len(sample.items)} draws to rate", ("generator", "classifier read", "draws", "to rate"), rows)
-    for line in [said, *_bases(store, {stratum.generator for stratum in sample.strata})]:
+    for line in notes:
         click.echo(line)
     click.echo(f"rate: {folder}/sheet.html (or fill in {folder}/labels.csv)")
     click.echo(f"then: imgaudit labels import {run} FILE [FILE ...]   (one file for each rater)")
@@ -76,7 +76,7 @@ def export(run: str, out: Path | None, as_json: bool, **options: Any) -> int:
 
 
 def _beside(run: str, column: str) -> Path:
-    name = f"labels-{Path(urlparse(run).path).resolve().name}-{column}"
+    name = f"labels-{Path(urlparse(run).path).resolve().name}-{quote(column, safe='')}"
     return Path(name) if "://" in run else Path(run).resolve().parent / name
 
 

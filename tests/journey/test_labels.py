@@ -3,11 +3,15 @@
 import csv
 import json
 import random
+import shutil
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from audit.cli import call
 
 SPEC = """
 name: labelled
@@ -23,10 +27,47 @@ COLUMN = "phantom_oracle.perceived_presentation"
 OTHER = {"feminine": "masculine", "masculine": "feminine"}
 
 
+@dataclass
+class Told:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.out)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the spec and its run."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "audit.yaml").write_text(SPEC)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert call(["run", "audit.yaml", "--json"]) == 0
+    return folder
+
+
 @pytest.fixture
-def run(shell) -> str:
-    shell.write("audit.yaml", SPEC)
-    return shell.run("run", "audit.yaml", "--json").json["run"]
+def run(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A copy of the run, seen from its folder."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    (folder,) = Path("runs").iterdir()
+    return str(folder)
+
+
+@pytest.fixture
+def imgaudit(capsys: pytest.CaptureFixture[str]):
+    """A command, in this process."""
+
+    def command(*arguments: str) -> Told:
+        capsys.readouterr()
+        code = call(list(arguments))
+        return Told(code, *capsys.readouterr())
+
+    return command
 
 
 def read_as(run: Path) -> dict[str, str]:
@@ -58,18 +99,18 @@ def share(run: Path, metric: str = "representation.share") -> dict:
     return one
 
 
-def test_from_export_to_corrected_shares(shell, run) -> None:
-    folder = shell.folder / run
+def test_from_export_to_corrected_shares(imgaudit, run) -> None:
+    folder = Path(run)
     assert share(folder)["correction"] == "uncorrected"
-    told = shell.run("labels", "export", run, "--n", "60", "--json").json
+    told = imgaudit("labels", "export", run, "--n", "60", "--json").json
     sheet = Path(told["folder"])
-    assert sheet.parent == folder.parent
+    assert sheet.parent == folder.resolve().parent
     assert told["items"] == 60
-    assert shell.run("verify", run).code == 0
+    assert imgaudit("verify", run).code == 0
 
     read = read_as(folder)
     paths = [str(rate(sheet, read, 0.0, 1)), str(rate(sheet, read, 0.2, 2)), str(rate(sheet, read, 0.0, 3))]
-    done = shell.run("labels", "import", run, *paths, "--json")
+    done = imgaudit("labels", "import", run, *paths, "--json")
     assert done.code == 0, done.err
     found = done.json["labels"]
     assert (found["raters"], found["rated"], found["unrated"]) == (3, 60, 0)
@@ -84,10 +125,13 @@ def test_from_export_to_corrected_shares(shell, run) -> None:
     assert "60 draws by 3 raters" in note
     assert "60 draws" in (folder / "report.html").read_text()
     assert "rater-" not in (folder / "labels" / COLUMN / "votes.json").read_text()
-    assert shell.run("verify", run).code == 0
+    assert imgaudit("verify", run).code == 0
 
-    alone = shell.run("labels", "import", run, paths[1])  # replaces all three
-    assert alone.code == 0, alone.err
+    for row in read:
+        read[row] = "feminine"  # and whoever the classifier reads otherwise, it misreads
+    alone = imgaudit("labels", "import", run, str(rate(sheet, read, 0.0, 4)))  # replaces all three
+    assert alone.code in (0, 1, 3), alone.err
+    assert share(folder)["estimate"] > 0.99 > share(folder, "representation.uncorrected_share")["interval"]["high"]
     assert "nothing can be said of agreement" in alone.out
     assert "people saw" in alone.out
     assert "60 of 60 items rated by 1 rater" in " ".join(alone.out.split())
@@ -95,52 +139,52 @@ def test_from_export_to_corrected_shares(shell, run) -> None:
     assert "60 draws by 1 rater;" in note
 
 
-def test_labels_stay_when_the_run_is_extended(shell, run) -> None:
-    folder = shell.folder / run
-    sheet = Path(shell.run("labels", "export", run, "--n", "40", "--json").json["folder"])
+def test_labels_stay_when_the_run_is_extended(imgaudit, run) -> None:
+    folder = Path(run)
+    sheet = Path(imgaudit("labels", "export", run, "--n", "40", "--json").json["folder"])
     path = rate(sheet, read_as(folder), 0.0, 1)
-    assert shell.run("labels", "import", run, str(path)).code == 0
+    assert imgaudit("labels", "import", run, str(path)).code == 0
     before = share(folder)
-    assert shell.run("run", "audit.yaml", "--set", "draws_per_probe=8", "--json").json["run"] == run
+    assert imgaudit("run", "audit.yaml", "--set", "draws_per_probe=8", "--json").json["run"] == run
     after = share(folder)
     assert (before["correction"], after["correction"]) == ("labels", "labels")
     assert after["n"] > before["n"]
-    again = shell.run("labels", "export", run, "--n", "40")
+    again = imgaudit("labels", "export", run, "--n", "40")
     assert "another sample than the ones before" in again.out
-    assert shell.run("labels", "import", run, str(path)).code == 0  # of the earlier sample
-    assert shell.run("verify", run).code == 0
+    assert imgaudit("labels", "import", run, str(path)).code == 0  # of the earlier sample
+    assert imgaudit("verify", run).code == 0
 
 
-def test_again_and_more_and_what_is_wrong(shell, run) -> None:
-    first = shell.run("labels", "export", run, "--n", "30")
+def test_again_and_more_and_what_is_wrong(imgaudit, run) -> None:
+    first = imgaudit("labels", "export", run, "--n", "30")
     assert "first sample" in first.out
-    again = shell.run("labels", "export", run, "--n", "30")
+    again = imgaudit("labels", "export", run, "--n", "30")
     assert "same sample as before" in again.out
-    more = shell.run("labels", "export", run, "--n", "50")
+    more = imgaudit("labels", "export", run, "--n", "50")
     assert "extends the earlier sample of 30 draws" in " ".join(more.out.split())
-    (sheet,) = shell.folder.glob("runs/labels-*")
+    (sheet,) = Path("runs").glob("labels-*")
     assert len(list((sheet / "images").iterdir())) == 50
 
-    inside = shell.run("labels", "export", run, "--out", f"{run}/images/rate")
+    inside = imgaudit("labels", "export", run, "--out", f"{run}/images/rate")
     assert (inside.code, "raters must not see" in inside.err) == (2, True)
-    assert shell.run("labels", "export", run, "--column", "phantom_oracle.perceivd_presentation").code == 2
-    empty = shell.run("labels", "import", run, str(sheet / "labels.csv"))
+    assert imgaudit("labels", "export", run, "--column", "phantom_oracle.perceivd_presentation").code == 2
+    empty = imgaudit("labels", "import", run, str(sheet / "labels.csv"))
     assert (empty.code, "no item has a label yet" in empty.err) == (2, True)
-    shell.write("strange.csv", "item,label\ni000000000000,feminine\n")
-    strange = shell.run("labels", "import", run, "strange.csv")
+    Path("strange.csv").write_text("item,label\ni000000000000,feminine\n")
+    strange = imgaudit("labels", "import", run, "strange.csv")
     assert (strange.code, "unknown item 'i000000000000'" in strange.err) == (2, True)
-    nowhere = shell.run("labels", "export", "runs/none")
+    nowhere = imgaudit("labels", "export", "runs/none")
     assert (nowhere.code, "no run here" in nowhere.err) == (2, True)
 
 
-def test_labels_are_kept_where_the_run_cannot_be_measured(shell, run) -> None:
-    sheet = Path(shell.run("labels", "export", run, "--n", "20", "--json").json["folder"])
-    folder = shell.folder / run
+def test_labels_are_kept_where_the_run_cannot_be_measured(imgaudit, run) -> None:
+    sheet = Path(imgaudit("labels", "export", run, "--n", "20", "--json").json["folder"])
+    folder = Path(run)
     path = rate(sheet, read_as(folder), 0.0, 1)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["spec"]["generators"][0] |= {"use": "of_another_machine", "name": "phantom"}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    done = shell.run("labels", "import", run, str(path))
+    done = imgaudit("labels", "import", run, str(path))
     assert done.code == 2
     assert "The labels are stored, but the run could not be measured again here" in done.err
     assert f"imgaudit score {run}" in done.err

@@ -141,6 +141,25 @@ def test_an_image_that_changed_is_named_and_no_half_file_stays(
     assert not (tmp_path / "rate" / "sheet.html").exists()
 
 
+def test_a_stop_between_images_leaves_whole_files_and_the_next_call_goes_on(
+    store: RunStore, sample: LabelSample, tmp_path: Path
+) -> None:
+    folder, written = tmp_path / "rate", []
+
+    def stop_after_two(count: int) -> None:
+        written.append(count)
+        if len(written) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hand_out(store, sample, folder, stop_after_two)
+    assert len(list((folder / "images").iterdir())) == 2
+    hand_out(store, sample, folder, written.append)
+    assert sum(written) == 2 + 5
+    assert len(list((folder / "images").iterdir())) == 5
+    assert (folder / "sheet.html").exists()
+
+
 # ---------------------------------------------------------------------------------------------- in a browser
 
 
