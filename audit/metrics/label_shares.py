@@ -157,9 +157,8 @@ class CellShares:
 
     @cached_property
     def worth(self) -> Floats:
-        """(K,) independent images that corrected shares are worth, from the widths of their 95 % intervals."""
-        found = [self.estimate(k, 0.95) for k in range(len(self.of.labels))]
-        known = [one.effective_n or _worth(one, self.df) for one in found]
+        """(K,) independent images that shares corrected by people's labels are worth."""
+        known = [self.estimate(k, 0.95).effective_n or 1.0 for k in range(len(self.of.labels))]
         return np.array(known, dtype=np.float64)
 
     @property
@@ -223,15 +222,6 @@ class CellShares:
     def _by_unit(self, values: Floats) -> Floats:
         g = len(self.units.names)
         return np.stack([np.bincount(self.units.code, column, minlength=g) for column in values.T], axis=1)
-
-
-def _worth(found: Estimate, df: float) -> float:
-    """n of which half the width of a normal interval is as found."""
-    if found.interval is None:
-        return 1.0
-    half = max((found.interval[1] - found.interval[0]) / 2, 1e-9)
-    quantile = float(special.ndtri(0.975) if np.isinf(df) else special.stdtrit(df, 0.975))
-    return max(1.0, found.value * (1 - found.value) * (quantile / half) ** 2)
 
 
 def _around(value: float, low: float, high: float) -> tuple[float, float]:

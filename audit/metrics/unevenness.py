@@ -16,6 +16,7 @@ from audit.panels import Intervals, Span
 from audit.records import Finding, Interval
 from audit.reference import Silent
 from audit.stats import indices
+from audit.stats.confusion import misread_test
 from audit.stats.fit import Fit, cluster_test, effective_test
 from audit.stats.multiplicity import benjamini_hochberg, benjamini_yekutieli, holm
 from audit.stats.skew import Null, null, total_variation_interval
@@ -191,6 +192,8 @@ def _test(shares: CellShares, yard: Yardstick) -> Fit | None:
         return None
     if shares.correction == "uncorrected":
         return cluster_test(shares.counts, q, reference_n=yard.n)
+    if shares.correction == "confusion matrix":
+        return misread_test(shares.counts, shares.matrix, q, reference_n=yard.n)
     return effective_test(shares.shares, shares.worth, q, df=shares.df, reference_n=yard.n)
 
 
