@@ -9,13 +9,14 @@ from reports.thumbnails import Page
 
 __all__ = ["Card", "Cell", "Family", "Quantity"]
 
-MOST_ROWS_OPEN = 30
+MOST_ROWS_OPEN = 16
 """Rows of a table that stands open."""
 
-MOST_TOLD = 6
+MOST_TOLD = 4
 """Sentences that stand open above the charts of a metric."""
 
-MOST_CHARTS_OPEN = 4
+MOST_CHARTS_OPEN = 3
+"""Of one metric: more make a page that nobody reads to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,13 @@ class Family:
 
     def open_figures(self, quantity: Quantity) -> tuple[Figure, ...]:
         """Charts that stand open: of the leading quantity, and of those that are held against something or are grids."""
-        return quantity.figures[:MOST_CHARTS_OPEN] if quantity is self.lead or quantity.numbered else ()
+        shown = 0
+        for other in self.tabled:
+            wanted = other.figures if other is self.lead or other.numbered else ()
+            if other is quantity:
+                return wanted[: max(0, MOST_CHARTS_OPEN - shown)]
+            shown += len(wanted)
+        return ()
 
     def more_figures(self, quantity: Quantity) -> tuple[Figure, ...]:
         """Charts that open on demand."""

@@ -113,7 +113,7 @@ class Held:
                 yield _no_difference(share.finding, other.finding)
             else:
                 apart = true[first.level] - true[second.level]
-                noted = _noted(one, f"True difference {apart:.3f}{_whether(one.finding.interval, apart)}")
+                noted = _noted(one, f"True difference {100 * apart:.1f} points{_whether(one.finding.interval, apart)}")
                 yield panelled(noted, _beside(noted.finding, f"{first.level} minus {second.level}", apart))
 
     def error(self, share: Finding, cell: Cell) -> Measured:

@@ -75,7 +75,7 @@ def test_planted_shares_are_found_by_occupation_and_between_groups(skewed: Conte
     apart = found["phantom_truth.difference[model; against=craft, group=care]"].finding
     assert apart.interval is not None
     assert apart.interval.low <= (0.95 + 0.85 + 0.75 + 0.7 - 0.05 - 0.15 - 0.25 - 0.3) / 4 <= apart.interval.high
-    assert "True difference 0.625; the interval contains it" in apart.note
+    assert "True difference 62.5 points; the interval contains it" in apart.note
     error = found["phantom_truth.error[model]"].finding
     assert error.interval is not None
     assert error.interval.low <= 0 <= error.interval.high
