@@ -1,6 +1,7 @@
 """``imgaudit doctor``: are the instruments right? Results to stdout, progress to stderr."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def doctor(target: str | None, device: str, as_json: bool) -> int:
     made-up images, the same answer twice, digests of their weights. And a small audit of a generator whose shares are
     known. What is found of a RUN is noted in it, and it is judged again.
     """
+    _sleep_between_steps()
     chosen = chosen_device(device)
     if target is None:
         with Bars() as bars:
@@ -45,6 +47,15 @@ def doctor(target: str | None, device: str, as_json: bool) -> int:
     else:
         found = _of_run(RunStore.existing(target), chosen)
     return _told(found, as_json=as_json)
+
+
+def _sleep_between_steps() -> None:
+    """Threads of OpenMP that have nothing to do sleep, where the user has not said otherwise.
+
+    By default they spin: beside other work on the same cores that doubles the time of the many small steps made here.
+    It is read when a library with OpenMP is loaded, so it is said before any scorer is.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def _is_spec(target: str) -> bool:

@@ -91,8 +91,11 @@ def _standard_error(cells: Cells, share: float, where: str) -> float | None:
     if "standard_error" not in cells.values:
         return None
     error = number(cells.values["standard_error"], f"{where}: standard_error")
-    if not 0 <= error <= 0.5:
-        raise InputError(f"{where}: standard_error is {error:g}; expected 0 to 0.5, as shares run from 0 to 1")
+    most = math.sqrt(share * (1 - share))
+    if share not in (0.0, 1.0) and not 0 <= error <= most:
+        raise InputError(
+            f"{where}: standard_error is {error:g}; expected 0 to {most:.3g}, that of one person: 0.025 is 2.5 points"
+        )
     if share in (0.0, 1.0):
         raise InputError(f"{where}: a share of {share:g} has no standard error to rely on; give n, its sample, instead")
     return error

@@ -62,13 +62,18 @@ def read_table(path: Path) -> Table:
 
 def _bytes(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for without end
+            raise InputError(f"{path}: not a file; expected a .csv or .toml file")
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path}: larger than {MAX_BYTES} bytes; keep the rows that this audit needs")
         return path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; relative paths count from {Path.cwd()}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected a .csv or .toml file") from error
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read ({why}); expected a .csv or .toml file") from error
 
 
 def _decoded(data: bytes, path: Path) -> str:

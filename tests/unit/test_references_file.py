@@ -1,6 +1,7 @@
 """A user's file of shares: what it says, and hostile ones."""
 
 import math
+import os
 from datetime import date
 from pathlib import Path
 
@@ -162,6 +163,10 @@ HOSTILE = [
     ("label,share,n\nfeminine,0.7,1e300\n", r"line 2: n is 1e\+300"),
     ("label,share,n\nfeminine,0.7,5\nmasculine,0.3,6\n", "lines 2 and 3: rows of one group give different n"),
     ("label,share,standard_error\nfeminine,0.7,2\n", "line 2: standard_error is 2"),
+    (
+        "label,share,standard_error\nfeminine,0.01,0.2\n",
+        r"standard_error is 0\.2; expected 0 to 0\.0995, that of one",
+    ),
     ("label,share,standard_error\nfeminine,1,0.1\n", "line 2: a share of 1 has no standard error"),
     ("label,share,n,standard_error\nfeminine,0.7,5,0.1\n", "both n and standard_error"),
     ('label,share\n"feminine,0.5\n', "not valid CSV"),
@@ -208,10 +213,14 @@ def test_files_that_are_none_are_errors(tmp_path, monkeypatch) -> None:
     with pytest.raises(InputError, match="line 3: not UTF-8"):
         File(path=tmp_path / "latin.csv").check()
     (tmp_path / "folder.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    for name in ("folder.csv", "pipe.csv"):
+        with pytest.raises(InputError, match="not a file; expected"):
+            File(path=tmp_path / name).check()
     with pytest.raises(InputError, match="cannot be read"):
-        File(path=tmp_path / "folder.csv").check()
+        File(path=Path("nul\0.csv")).check()
     monkeypatch.setattr("audit.references.figures_file.MAX_BYTES", 10)
-    with pytest.raises(InputError, match="larger than 10 bytes"):
+    with pytest.raises(InputError, match=r"board\.csv: larger than 10 bytes"):
         write(tmp_path, BOARD).check()
 
 
