@@ -7,8 +7,10 @@ probability (1 - confidence) / 2. All findings that a rule names must pass, whic
 
 import difflib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import yaml
 
 from audit.records import Check, Finding, Interval, Verdict
 from audit.results import Results
@@ -86,10 +88,15 @@ def _what_there_is(rule: GateRule, results: Results) -> str:
     same = [f for f in results.findings if f.metric == rule.metric and rule.generator in ("", f.generator)]
     if not same:
         return f"correct the metric; {nearest(rule.metric, sorted({f.metric for f in results.findings}))}"
-    known = sorted({", ".join(f"{name}: {level}" for name, level in sorted(f.where.items())) for f in same})
-    close = difflib.get_close_matches(", ".join(f"{k}: {v}" for k, v in sorted(rule.where.items())), known, n=3)
-    shown = "; ".join(f"where: {{{where}}}" for where in close or known[:5])
+    known = sorted({_as_yaml(finding.where) for finding in same})
+    close = difflib.get_close_matches(_as_yaml(rule.where), known, n=3)
+    shown = "; ".join(f"where: {where}" for where in close or known[:5])
     return f"correct the rule's where; there is {shown}{'' if close or len(known) <= 5 else ', ...'}"
+
+
+def _as_yaml(where: Mapping[str, str]) -> str:
+    """As it stands in a spec: a level with a colon, or that reads as a number, is quoted."""
+    return yaml.safe_dump(dict(where), default_flow_style=True, allow_unicode=True, width=math.inf).strip()
 
 
 def _named_by(rule: GateRule, finding: Finding) -> bool:
@@ -246,9 +253,12 @@ def _limit_in_words(judged: _Judged, unit: str) -> str:
     return f"of at least {least}" if math.isfinite(judged.least) else f"of at most {most}"
 
 
-def _in_words(rule: GateRule, better: str = "", unit: str = "") -> str:
+def _in_words(rule: GateRule, finding: Finding | None = None) -> str:
+    """The rule; with a finding, of its generator, since a rule that names none judges each of them."""
     where = ", ".join(f"{name} = {level}" for name, level in rule.where.items())
-    subject = rule.metric + (f" of {rule.generator}" if rule.generator else "") + (f" where {where}" if where else "")
+    generator = finding.generator if finding else rule.generator
+    better, unit = (finding.better, finding.unit) if finding else ("", "")
+    subject = rule.metric + (f" of {generator}" if generator else "") + (f" where {where}" if where else "")
     if rule.at_most is not None:
         return f"{subject} is at most {_limit(rule.at_most, unit)}"
     if rule.at_least is not None:
@@ -265,7 +275,7 @@ def _verdict(
     limit = _nearest(judged) if judged else rule.at_least if rule.at_most is None else rule.at_most
     return Verdict.model_validate(
         {
-            "gate": _in_words(rule, finding.better, finding.unit),
+            "gate": _in_words(rule, finding),
             "finding": finding.key,
             "outcome": outcome,
             "reason": reason + (f"; rests on unpinned weights: {', '.join(finding.unpinned)}" if finding.unpinned else ""),

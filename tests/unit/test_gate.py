@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import yaml
 
 from audit.component import Contribution, Measured
 from audit.errors import InputError
@@ -107,6 +108,9 @@ def test_a_rule_that_names_nothing_is_told_what_there_is() -> None:
     verdict = only(GateRule(metric="m.x", where={"occupation": "nurze"}, at_most=1), found)
     assert "there is where: {occupation: nurse}" in verdict.decides
     assert "did you mean 'm.x'" in only(GateRule(metric="m.y", at_most=1), found).decides
+    found = results(finding(where={"arm": "age: older adult", "year": "2022"}))
+    told = only(GateRule(metric="m.x", where={"arm": "age: older"}, at_most=1), found).decides.partition("there is ")[2]
+    assert yaml.safe_load(told) == {"where": {"arm": "age: older adult", "year": "2022"}}  # fit to be pasted into a spec
 
 
 def test_a_verdict_says_what_missing_draws_could_do() -> None:
@@ -126,7 +130,9 @@ def test_a_rule_names_findings_exactly() -> None:
 
 def test_a_rule_without_generator_judges_each() -> None:
     found = results(finding(generator="a"), finding(generator="b"))
-    assert [v.finding for v in judge((GateRule(metric="m.x", at_most=1),), found, never)] == ["m.x[a]", "m.x[b]"]
+    verdicts = judge((GateRule(metric="m.x", at_most=1),), found, never)
+    assert [v.finding for v in verdicts] == ["m.x[a]", "m.x[b]"]
+    assert [v.gate for v in verdicts] == ["m.x of a is at most 1", "m.x of b is at most 1"]
 
 
 def shifted(shift: float, better: str = "lower") -> tuple[Results, Results]:
@@ -261,12 +267,12 @@ def test_a_file_that_is_no_baseline_is_refused(tmp_path, text: str) -> None:
 def test_differences_of_shares_are_told_in_points_whether_of_groups_or_against_a_baseline() -> None:
     apart = finding(0.1, -0.02, 0.2, unit="share difference")
     verdict = only(GateRule(metric="m.x", at_most=0.15), results(apart))
-    assert verdict.gate == "m.x is at most 15 points"
+    assert verdict.gate == "m.x of g is at most 15 points"
     assert "-2.0 points to 20.0 points straddles the limit of at most 15 points" in verdict.reason
     assert only(GateRule(metric="m.x", at_most=15), results(apart)).outcome == "invalid"
     share = finding(0.5, 0.4, 0.6, unit="share", better="lower")
     values = {share.key: np.array([0.0, 1.0, 0.0, 1.0, 0.5])}
     found = results(share, values=values)
     verdict = only(GateRule(metric="m.x", margin=0.05, baseline="base.json"), found, lambda _: found)
-    assert verdict.gate == "m.x is no more than 5 points worse than base.json"
+    assert verdict.gate == "m.x of g is no more than 5 points worse than base.json"
     assert "points straddles the limit of at most 5 points" in verdict.reason
