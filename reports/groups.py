@@ -11,7 +11,7 @@ from reports.leads import lead_charts, own_panels
 from reports.pictures import Sketchbook
 from reports.sentences import sentence
 from reports.strips import Beside, finding_strip
-from reports.together import cell_label, common_title, nothing_came, shared_axes
+from reports.together import cell_label, common_title, comparable, nothing_came, shared_axes
 from reports.truths import IN_THE_TITLE, own_row
 from reports.verdicts import ORDER
 from reports.wording import clean, clip, count, listed, p_words, quantity
@@ -136,11 +136,11 @@ class _Layout:
         return sentence(finding, "" if cell == "all" else ", ".join(named), self._true.get(finding.key))
 
     def _told(self, group: list[Finding]) -> tuple[str, ...]:
-        """The least restricted findings; of many, the highest and the lowest."""
+        """The least restricted findings; of many, the highest and the lowest, or the first where several things are measured."""
         fewest = min(len(finding.where) for finding in group)
         least = [finding for finding in group if len(finding.where) == fewest]
-        if len(least) <= MOST_OF_ONE:
-            return tuple(self._sentence(finding, group) for finding in least)
+        if len(least) <= MOST_OF_ONE or not comparable(least):
+            return tuple(self._sentence(finding, group) for finding in least[:MOST_OF_ONE])
         known = sorted((f for f in least if f.estimate is not None), key=lambda f: -(f.estimate or 0.0))
         ends = {"Highest": known[:1], "Lowest": known[1:][-1:]}
         return tuple(f"{end} of {len(least):,}: {self._sentence(f, group)}" for end, found in ends.items() for f in found)

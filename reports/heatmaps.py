@@ -73,7 +73,10 @@ def draw_heatmap(panel: Heatmap) -> Sheet:
 
 
 def _shades(panel: Heatmap) -> _Shades:
+    """Shares are shaded on 0..100 %, so that an even grid looks even, and the same share the same in every grid."""
     known = [value for row in panel.values for value in row if value is not None] or [0.0]
+    if is_share(panel.unit) and panel.center is None:
+        known += [0.0, 1.0]
     return _Shades(min(known), max(known), panel.center, panel.unit)
 
 

@@ -3,7 +3,7 @@
 from audit.panels import Intervals, Span
 from reports.rows import FOOT, MOST_ROWS, ROW, dashed, head, known
 from reports.svg import WIDTH, Anchor, Colour, Scale, Sheet
-from reports.wording import clean, fit, mark, quantity, tick_words
+from reports.wording import clean, fit, is_share, mark, quantity, tick_words
 
 __all__ = ["MOST_MARKS", "common_axis", "draw_intervals"]
 
@@ -11,6 +11,7 @@ AXIS = 26.0
 KEY = 19.0
 EDGE = 6.0
 """Room for half a marker at either end."""
+HALF = 0.5
 
 MARKS: tuple[tuple[str, Colour], ...] = (("s", "s2"), ("^", "s3"), ("v", "s4"), ("*", "s5"), ("P", "s6"))
 """Shape and colour of each reference: told apart by either of the two."""
@@ -22,7 +23,7 @@ LARGE = 11.5
 def draw_intervals(panel: Intervals) -> Sheet:
     """Estimates with whiskers; hollow marks where references and the truth lie; a band for what chance alone shows."""
     shown = panel.rows[:MOST_ROWS]
-    scale = Scale.around([*_values(shown), *known(panel.reference), *(panel.band or ())], EDGE, WIDTH - EDGE)
+    scale = _scale(panel, shown)
     key, axis = _key_words(panel, shown), common_axis(panel)
     top = KEY * len(key) + (5 if key else 0)
     bottom = top + ROW * len(shown)
@@ -52,6 +53,14 @@ def common_axis(panel: Intervals) -> str:
     """
     axes = {axis for row in panel.rows for axis, separator, _ in [row.label.partition(": ")] if separator}
     return axes.pop() if len(axes) == 1 else ""
+
+
+def _scale(panel: Intervals, shown: tuple[Span, ...]) -> Scale:
+    """Around all values; shares that fill half of 0..100 % get the whole of it, so that charts side by side compare."""
+    values = [*_values(shown), *known(panel.reference), *(panel.band or ())]
+    if is_share(panel.unit) and values and max(values) - min(values) >= HALF:
+        values += [0.0, 1.0]
+    return Scale.around(values, EDGE, WIDTH - EDGE)
 
 
 def _values(rows: tuple[Span, ...]) -> list[float]:

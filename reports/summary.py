@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from audit.component import Audited
 from audit.records import Finding, RunManifest
 from reports.strips import Beside, Strip, finding_strip
-from reports.together import cell_label, common_title, nothing_came, shared_axes
+from reports.together import cell_label, common_title, comparable, nothing_came, shared_axes
 from reports.truths import truths
 from reports.verdicts import WORDS, overall
 from reports.wording import clean, clip, count, interval, listed, quantity, width
@@ -42,6 +42,8 @@ class Headline:
     rows: tuple[tuple[str, str, str, str], ...] = ()
     """What each of a few findings is about, its estimate, interval and true value; of many, the highest and the lowest."""
     left_out: int = 0
+    ends: bool = False
+    """They are the highest and the lowest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,8 @@ def _headline(group: list[Finding], true: Mapping[str, float]) -> Headline:
     if len(least) == 1:
         return Headline(first, first.title, finding_strip(first, beside=Beside(true.get(first.key))))
     shown = least
-    if len(least) > MOST_ROWS:
+    ends = len(least) > MOST_ROWS and comparable(least)
+    if ends:
         ordered = sorted(least, key=lambda finding: finding.estimate or 0.0)
         shown = [ordered[-1], ordered[0]]
     shared = shared_axes(least)
@@ -188,9 +191,9 @@ def _headline(group: list[Finding], true: Mapping[str, float]) -> Headline:
             interval(f.interval, f.unit),
             quantity(true[f.key], f.unit, width(f)) if f.key in true else "",
         )
-        for f in shown
+        for f in shown[:MOST_ROWS]
     )
-    return Headline(first, common_title(least), None, rows, len(least) - len(shown))
+    return Headline(first, common_title(least), None, rows, len(least) - len(rows), ends=ends)
 
 
 def _cautions(manifest: RunManifest, findings: tuple[Finding, ...]) -> list[str]:

@@ -9,7 +9,7 @@ from audit.records import Finding
 from reports.truths import IN_THE_TITLE, own_row
 from reports.wording import clean, clip, listed, quantity
 
-__all__ = ["cell_label", "chart_of", "common_title", "nothing_came", "shared_axes", "where_words"]
+__all__ = ["cell_label", "chart_of", "common_title", "comparable", "nothing_came", "shared_axes", "where_words"]
 
 AT_EACH_END = 12
 """Of very many estimates, those that are charted at either end."""
@@ -99,6 +99,11 @@ def chart_of(group: Sequence[Finding], true: Mapping[str, float] = MappingProxyT
         reference=expected.pop() if len(expected) == 1 else None,
         band_label=_band_label(group),
     )
+
+
+def comparable(group: Sequence[Finding]) -> bool:
+    """Whether all measure the same in the same unit, so that one can be the highest: not so widths and refusals."""
+    return len({(finding.unit, finding.where.get("column")) for finding in group}) == 1
 
 
 def nothing_came(group: Sequence[Finding]) -> bool:

@@ -153,6 +153,20 @@ def test_a_true_value_far_from_all_estimates_is_inside_the_picture() -> None:
     assert max(places) < WIDTH
 
 
+def test_shares_are_shaded_on_the_whole_line_so_that_an_even_grid_looks_even() -> None:
+    even, skewed = (draw(heatmap(row), "c") for row in ((0.4, 0.6), (0.0, 1.0)))
+    assert {"0\u00a0%", "100\u00a0%"} <= set(texts(even))
+    shades = [{float(o) for o in re.findall(r"opacity: ([\d.]+)", svg.split("100\u00a0%")[0])} for svg in (even, skewed)]
+    assert {0.236, 0.324} <= shades[0]  # 0.06 + 0.44 times the share
+
+
+@pytest.mark.parametrize(("ends", "whole"), [((0.2, 0.75), True), ((0.01, 0.06), False)])
+def test_charts_of_wide_shares_have_one_axis(ends: tuple[float, float], whole: bool) -> None:
+    row = Span(label="a", estimate=ends[0], low=ends[0], high=ends[1], n=9)
+    shown = texts(draw(Intervals(title="I", summary="S", rows=(row,), unit="share"), "c"))
+    assert ({"0\u00a0%", "100\u00a0%"} <= set(shown)) is whole
+
+
 def test_lines_differ_in_dashes_and_markers_not_in_colour_alone() -> None:
     lines = tuple(Line(label=str(i), x=(0, 1), y=(i, i + 1)) for i in range(6))
     svg = draw(Curve(title="C", summary="S", x_label="", y_label="", lines=lines), "c")

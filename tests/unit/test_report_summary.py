@@ -6,7 +6,7 @@ from audit.component import Audited
 from audit.records import Finding, Interval, RunManifest, Verdict
 from reports.strips import finding_strip, verdict_strip
 from reports.summary import stands_out, summarise
-from reports.together import common_title
+from reports.together import common_title, comparable
 
 
 def finding(metric: str = "m.q", **changes: object) -> Finding:
@@ -106,7 +106,17 @@ def test_of_many_cells_the_ends_are_shown() -> None:
     cells = [finding(where={"word": str(i)}, estimate=i / 10, interval=None) for i in range(1, 9)]
     (tile,) = summarise(audited(cells)).headlines
     assert tile.rows == (("8", "80.0\u00a0%", "", ""), ("1", "10.0\u00a0%", "", ""))
-    assert tile.left_out == 6
+    assert (tile.left_out, tile.ends) == (6, True)
+
+
+def test_widths_and_refusals_have_no_highest() -> None:
+    units = {"width": "px", "height": "px", "refused": "share", "failed": "share", "contrast": "1"}
+    several = [finding("m.gap", where={"column": name}, unit=unit) for name, unit in units.items()]
+    assert not comparable(several)
+    assert not comparable(several[:2])
+    (tile,) = summarise(audited(several)).headlines
+    assert [label for label, *_ in tile.rows] == ["width", "height", "refused", "failed"]
+    assert (tile.left_out, tile.ends) == (1, False)
 
 
 def test_titles_that_differ_share_their_beginning() -> None:
