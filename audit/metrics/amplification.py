@@ -9,7 +9,7 @@ from audit.component import Context, Measured, Metric
 from audit.digest import derive_seed
 from audit.errors import SpecError
 from audit.metrics.amplified import Amplified, Told
-from audit.metrics.label_codes import STATED, LabelColumn, unstated
+from audit.metrics.label_codes import STATED, LabelColumn, otherwise, unstated
 from audit.metrics.label_shares import LabelShares
 from audit.metrics.label_tables import Asked
 from audit.metrics.sample import Sample, chosen_axes, protocol
@@ -80,7 +80,7 @@ class Amplification(Metric):
     def _told(self, name: str, column: LabelColumn, reference: str, context: Context) -> Told:
         about = context.references[reference].about()
         identity = f"{reference}={context.reference_ids.get(reference, 'unkeyed')}"
-        recipe = f"bias amplification by {self.by} against {identity}"
+        recipe = f"bias amplification by {self.by} against {identity}{otherwise(self.stated)}"
         return Told(
             name=name,
             subject=column.name,

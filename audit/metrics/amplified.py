@@ -13,6 +13,7 @@ from audit.metrics.averages import panelled, sentences
 from audit.metrics.label_shares import LabelShares
 from audit.metrics.label_tables import Asked
 from audit.metrics.levels import ONE_PROBE
+from audit.metrics.readings import corrected_protocol
 from audit.metrics.sample import Cell, Floats, contributions, why_missing
 from audit.metrics.yardsticks import LevelImages, Yardsticks, named
 from audit.panels import Heatmap
@@ -171,7 +172,7 @@ class Amplified:
         return Finding(
             metric=f"{told.name}.{quantity}",
             title=f"How much {told.subject} is tied to {told.axis} beyond '{told.about}': {how}",
-            protocol=f"{quantity} {told.protocol}",
+            protocol=corrected_protocol(f"{quantity} {told.protocol}", correction.correction if correction else ""),
             generator=self.asked.sample.generator,
             where={"reference": told.reference},
             estimate=None,

@@ -9,6 +9,7 @@ from audit.component import Column, Measured
 from audit.metrics.arms import Arms, Beside, Roles
 from audit.metrics.averages import ONE_PROBE, Quantity, average, sentences
 from audit.metrics.contrasts import amount, apart, told_interval
+from audit.metrics.readings import corrected_protocol
 from audit.metrics.sample import RESERVED, Cell, Ints, Scores, contributions, why_missing
 from audit.metrics.wording import lowered, subject
 from audit.panels import Intervals, Span
@@ -150,11 +151,12 @@ class ArmFindings:
         quantity, (new, base) = self.quantity, (_arm(*side) for side in (sides.new, sides.base))
         missing = why_missing(beside.reasons) or "No pair of images is missing"
         unasked = f"{beside.unasked} draws left out: their pair was not asked of {base}" if beside.unasked else ""
+        sides_told = f"{' + '.join(sides.new)} less {' + '.join(sides.base)}, by pair and seed"
         thinner = f"{beside.thinner} draws stand beside fewer draws of {base} than were asked" if beside.thinner else ""
         return Finding(
             metric=f"{self.metric}.{sides.quantity}",
             title=f"Change in {lowered(quantity.title)}: {new} minus {base}",
-            protocol=f"{' + '.join(sides.new)} less {' + '.join(sides.base)}, by pair and seed; {quantity.protocol}",
+            protocol=corrected_protocol(f"{sides_told}; {quantity.protocol}", quantity.correction),
             generator=self.arms.sample.generator,
             where=sides.where,
             estimate=None,

@@ -12,7 +12,7 @@ from audit.metrics.averages import sentences
 from audit.metrics.axis_dependence import ByAxis
 from audit.metrics.dependences import Within
 from audit.metrics.information_findings import Adjust, Recipe
-from audit.metrics.label_codes import STATED, Coded, LabelColumn, unstated
+from audit.metrics.label_codes import STATED, Coded, LabelColumn, otherwise, unstated
 from audit.metrics.label_tables import Asked
 from audit.metrics.sample import Cell, Sample, chosen_axes, protocol
 
@@ -100,12 +100,13 @@ class Association(Metric):
 
     def _by_axis(self, name: str, asked: Asked, column: LabelColumn, context: Context) -> Recipe:
         fixed = f" at each level of {self.given}" if self.given else ""
+        told = f"mutual information with {self.by}{fixed}, less its permutations{otherwise(self.stated)}"
         return Recipe(
             metric=f"{name}.information",
             generator=asked.sample.generator,
             what=f"{column.name} depends on {self.by}{fixed}",
             title=f"How much {column.name} depends on {self.by}{fixed}",
-            protocol=protocol(f"mutual information with {self.by}{fixed}, less its permutations", [self.column], context),
+            protocol=protocol(told, [self.column], context),
             method=axis_dependence.METHOD + (f"; prompts are permuted{fixed}" if fixed else ""),
             confidence=context.confidence,
             min_n=self.min_n,
@@ -116,12 +117,13 @@ class Association(Metric):
     def _together(self, name: str, asked: Asked, columns: tuple[LabelColumn, LabelColumn], context: Context) -> Recipe:
         one, two = columns
         within = f" within {self.by}" if self.by else ""
+        told = f"mutual information{within}, less its permutations{otherwise(self.stated)}"
         return Recipe(
             metric=f"{name}.dependence",
             generator=asked.sample.generator,
             what=f"{one.name} and {two.name} depend on each other{within}",
             title=f"How much {one.name} and {two.name} depend on each other{within}",
-            protocol=protocol(f"mutual information{within}, less its permutations", [one.path, two.path], context),
+            protocol=protocol(told, [one.path, two.path], context),
             method=dependences.METHOD,
             confidence=context.confidence,
             min_n=self.min_n,

@@ -12,7 +12,7 @@ from audit.metrics.averages import BY_PROMPT, Quantity, family
 from audit.metrics.contrasts import adjusted, compared
 from audit.metrics.levels import Levels
 from audit.metrics.outcomes import TITLES, absent, came_of
-from audit.metrics.readings import reading
+from audit.metrics.readings import corrected_protocol, reading
 from audit.metrics.sample import Sample, Scores, chosen_axes, protocol
 from audit.metrics.wording import COUNT, described, lowered, mean_title, meaning, share_title
 from audit.stats.intervals import ASSUMED_CORRELATION
@@ -117,7 +117,7 @@ class Disparity(Metric):
         quantity = Quantity(
             name=f"{name}.mean",
             title=share_title(context.columns[self.column], self.level),
-            protocol=protocol(f"share of {self.level!r}", [self.column], context),
+            protocol=corrected_protocol(protocol(f"share of {self.level!r}", [self.column], context), read.correction),
             confidence=context.confidence,
             unit=read.unit,
             note=read.note,

@@ -14,7 +14,7 @@ from audit.metrics.wording import subject
 from audit.records import Probe, TextPrompt
 from audit.table import Strings
 
-__all__ = ["STATED", "Coded", "LabelColumn", "plainest", "unstated"]
+__all__ = ["STATED", "Coded", "LabelColumn", "otherwise", "plainest", "unstated"]
 
 STATED = ("age", "disability", "gender", "identity", "presentation", "religion", "skin_tone")
 """Axes by which the suites that come with imgaudit say what a prompt states of the person."""
@@ -95,6 +95,17 @@ def unstated(sample: Sample, axes: Collection[str]) -> Mask:
     said = set(axes)
     silent = np.array([said.isdisjoint(sample.table.probes[probe].levels) for probe in probes], dtype=bool)
     return np.asarray(silent[code], dtype=bool)
+
+
+def otherwise(stated: Collection[str]) -> str:
+    """Which axes draws are left out by, for a protocol; empty for those of ``STATED``.
+
+    >>> otherwise(STATED), otherwise(["age"]), otherwise(())
+    ('', ', of prompts not on age', ', of all prompts')
+    """
+    if set(stated) == set(STATED):
+        return ""
+    return f", of prompts not on {' or '.join(sorted(set(stated)))}" if stated else ", of all prompts"
 
 
 def plainest(sample: Sample, rows: Ints, cell: Ints) -> Mask:

@@ -12,7 +12,7 @@ from audit.metrics.wording import UNCORRECTED
 from audit.stats.prediction_powered import LabelledSubset, pseudo_values
 from audit.table import Strings
 
-__all__ = ["FEWEST_LABELS", "Correction", "People", "Reading", "people", "reading", "subset"]
+__all__ = ["FEWEST_LABELS", "Correction", "People", "Reading", "corrected_protocol", "people", "reading", "subset"]
 
 Correction = Literal["", "labels", "confusion matrix", "uncorrected"]
 
@@ -49,6 +49,15 @@ class Reading:
     unit: Literal["share", "proportion"]
     """``share``: 1 or 0, intervals for shares. ``proportion``: pseudo-values, intervals for means."""
     note: str
+
+
+def corrected_protocol(recipe: str, correction: str) -> str:
+    """A recipe with what its labels were corrected by, so that corrected numbers are not compared with uncorrected ones.
+
+    >>> corrected_protocol("share of 'old'", "labels"), corrected_protocol("share of 'old'", "uncorrected")
+    ("share of 'old'; corrected by labels", "share of 'old'")
+    """
+    return recipe if correction in ("", "uncorrected") else f"{recipe}; corrected by {correction}"
 
 
 def reading(sample: Sample, column: str, label: str, context: Context) -> Reading:

@@ -8,6 +8,7 @@ import numpy as np
 from audit.component import Measured
 from audit.metrics.averages import ONE_PROBE, Quantity, sentences, worst_case
 from audit.metrics.label_shares import CellShares, LabelShares
+from audit.metrics.readings import corrected_protocol
 from audit.metrics.sample import Cell, Floats, contributions, why_missing
 from audit.records import Finding, Interval
 from audit.stats.intervals import Estimate
@@ -113,7 +114,7 @@ class ShareFindings:
         return Finding(
             metric=quantity.name,
             title=quantity.title,
-            protocol=quantity.protocol + ("" if correction in ("", "uncorrected") else f"; corrected by {correction}"),
+            protocol=corrected_protocol(quantity.protocol, correction),
             generator=self.labelled.sample.generator,
             where=quantity.where(cell),
             estimate=found.value if found else None,

@@ -11,6 +11,7 @@ from audit.digest import derive_seed
 from audit.metrics.averages import MOST_ROWS, Quantity, panelled, sentences
 from audit.metrics.beside import Yardstick
 from audit.metrics.label_shares import CellShares, LabelShares
+from audit.metrics.readings import corrected_protocol
 from audit.metrics.sample import Cell, Floats, contributions, why_missing
 from audit.panels import Intervals, Span
 from audit.records import Finding, Interval
@@ -65,7 +66,8 @@ class Unevenness:
         skew = float(indices.total_variation(shares.shares, q))
         ends = self._ends(shares, yard)
         test = _test(shares, yard)
-        finding = self._finding(cell, sentences(self._told(n, shares, chance), yard.note, shares.note)).model_copy(
+        finding = self._finding(cell, sentences(self._told(n, shares, chance), yard.note, shares.note))
+        finding = finding.model_copy(
             update={
                 "estimate": skew,
                 "interval": Interval(low=min(ends[0], skew), high=max(ends[1], skew)) if ends else None,
@@ -73,6 +75,7 @@ class Unevenness:
                 "bounds": _bounds(shares, q, len(cell.rows) - n),
                 "clusters": len(shares.units.names),
                 "correction": shares.correction,
+                "protocol": corrected_protocol(finding.protocol, shares.correction),
                 "p_value": test.p_value if test else None,
             }
         )

@@ -176,6 +176,7 @@ def test_peoples_labels_correct_what_the_classifier_does_to_it() -> None:
     right = findings(against(world, stated, labels={GENDER: labels}))[DIRECTIONAL]
     assert naive.interval.low > 0
     assert right.correction == "labels"
+    assert right.protocol == f"{naive.protocol}; corrected by labels"
     assert right.interval.low <= 0 <= right.interval.high
     assert abs(right.estimate) < naive.estimate / 2
     assert "prediction-powered" in right.method
