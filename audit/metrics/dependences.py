@@ -157,7 +157,10 @@ class Within:
 
     def _counted(self, tables: Sequence[LabelTable], where: dict[str, str]) -> Counted:
         missing = np.concatenate([np.zeros(0, dtype=np.int64), *(table.missing for table in tables)])
-        return Counted(where, sum(len(table.rows) for table in tables), len(missing), why_missing(self._reason[missing]))
+        repeated = sum(table.repeated for table in tables)
+        left_out = f"Left out: {repeated} draws that share their seeds with those of a shorter prompt" if repeated else ""
+        told = sentences(left_out, why_missing(self._reason[missing]))
+        return Counted(where, sum(len(table.rows) for table in tables), len(missing), told)
 
     @cached_property
     def _reason(self) -> Strings:

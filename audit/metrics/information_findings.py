@@ -41,7 +41,7 @@ class Counted:
     n: int
     n_missing: int
     missing: str
-    """Why they are missing, in words."""
+    """Why they are missing, and what else was left out, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ class LabelTable:
     names: Strings
     """(g,) names of the prompts, or of the draws where there is one prompt."""
     one_probe: bool
+    repeated: int = 0
+    """Draws that were left out, since they share their seeds with those of a shorter prompt of the cell."""
 
     @cached_property
     def whole(self) -> Floats:
@@ -101,19 +103,20 @@ def label_tables(asked: Asked, first: Coded, second: Coded) -> tuple[LabelTable,
     no evidence of their own.
     """
     cell, both = asked.of_draw(), first.present & second.present
-    rows = np.flatnonzero(cell >= 0)
-    rows = rows[plainest(asked.sample, rows, cell[rows])]
+    whole = np.flatnonzero(cell >= 0)
+    rows = whole[plainest(asked.sample, whole, cell[whole])]
+    repeated = np.bincount(cell[whole], minlength=len(asked.cells)) - np.bincount(cell[rows], minlength=len(asked.cells))
     rows = rows[np.argsort(cell[rows], kind="stable")]
     ends = np.searchsorted(cell[rows], np.arange(len(asked.cells) + 1))
     found = []
-    for one, start, end in zip(asked.cells, ends[:-1], ends[1:], strict=True):
+    for place, (one, start, end) in enumerate(zip(asked.cells, ends[:-1], ends[1:], strict=True)):
         mine = rows[start:end]
         there, missing = mine[both[mine]], mine[~both[mine]]
         units = asked.sample.units(there)
         shape = len(units.names), len(first.of.labels), len(second.of.labels)
         counts = np.zeros(shape)
         np.add.at(counts, (units.code, first.code[there], second.code[there]), 1.0)
-        found.append(LabelTable(one, there, missing, counts, units.names, units.one_probe))
+        found.append(LabelTable(one, there, missing, counts, units.names, units.one_probe, int(repeated[place])))
     return tuple(found)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations
 
 import numpy as np
 
@@ -34,8 +34,8 @@ class Levels:
     scores: Scores
     cells: Sequence[Cell]
     """Levels with enough draws."""
-    left_out: tuple[str, ...]
-    """Levels with too few."""
+    left_out: tuple[Cell, ...]
+    """Levels with too few: the gap is not theirs, but its count of missing draws and its bounds are."""
     units: Strings
     """(u,) names, sorted"""
     totals: Floats
@@ -50,7 +50,7 @@ class Levels:
         """Sum the values of a sample by unit and level; without sums where there are more levels than can be compared."""
         rows = [cell.among(scores.present) for cell in cells]
         kept = [k for k, there in enumerate(rows) if len(there) >= quantity.min_n]
-        left_out = tuple(cells[k].level for k in range(len(cells)) if k not in set(kept))
+        left_out = tuple(cell for cell, there in zip(cells, rows, strict=True) if len(there) < quantity.min_n)
         chosen = [cells[k] for k in kept]
         if len(kept) > MOST_LEVELS:
             nothing = np.zeros((0, len(kept)))
@@ -68,7 +68,7 @@ class Levels:
 
     def gap(self, seed: int) -> Measured:
         """Highest less lowest mean, with what it is when levels mean nothing, and how often it is then as large."""
-        finding = self._finding("gap", self._gap_title(), {}, self.cells)
+        finding = self._finding("gap", self._gap_title(), {}, self.cells, self.left_out)
         if len(self.cells) < 2:
             return Measured(_without(finding, "No estimate: fewer than two levels have enough draws"))
         if len(self.cells) > MOST_LEVELS:
@@ -87,7 +87,7 @@ class Levels:
             "better": "lower",
             "clusters": len(self.units),
             "p_value": null.p_value,
-            "bounds": self._bounds(list(permutations(range(len(self.cells)), 2)), least=0.0),
+            "bounds": self._gap_bounds(),
             "method": "highest less lowest mean; simultaneous intervals of all differences; expectation and p-value by "
             "permutation",
         }
@@ -106,7 +106,7 @@ class Levels:
             title = f"Difference in {lowered(self.quantity.title)}: {one.level} minus {other.level}"
             finding = self._finding("difference", title, where, [one, other])
             moved = _moved(finding, contrast(self.quantity, self._side(first), self._side(second)))
-            moved = moved.model_copy(update={"bounds": self._bounds([(first, second)])})
+            moved = moved.model_copy(update={"bounds": self._difference_bounds(one, other)})
             told = sentences(self._difference_told(moved, first, second), moved.note)
             yield Measured(moved.model_copy(update={"note": told}), self._parts(first, second))
 
@@ -142,20 +142,37 @@ class Levels:
         either = (self.sizes[:, first] > 0) | (self.sizes[:, second] > 0)
         return Parts(self.units[either], values, np.ones(len(values)), values * values)
 
-    def _bounds(self, pairs: Sequence[tuple[int, int]], least: float = -1.0) -> Interval | None:
-        """Range of the largest of some differences of shares over all that the missing draws might have been."""
-        missing = np.array([len(cell.among(~self.scores.present)) for cell in self.cells], dtype=np.float64)
+    def _gap_bounds(self) -> Interval | None:
+        """Range of the gap of shares over all that missing draws might have been, those of levels left out among them."""
+        kept = len(self.cells)
+        low, high, missing = self._extremes([*self.cells, *self.left_out])
         if self.quantity.unit != "share" or not missing.any():
             return None
-        hits, whole = self.totals.sum(axis=0), self.sizes.sum(axis=0) + missing
-        low, high = hits / whole, (hits + missing) / whole
-        ends = np.array([(low[a] - high[b], high[a] - low[b]) for a, b in pairs])
-        return Interval(low=max(least, float(ends[:, 0].max())), high=float(ends[:, 1].max()))
+        might = (np.arange(len(low)) < kept) | (missing > 0)
+        least, most = _furthest(low[:kept], high[:kept]), _furthest(high[might], low[might])
+        return Interval(low=max(0.0, least), high=most)
 
-    def _finding(self, quantity: str, title: str, where: dict[str, str], cells: Sequence[Cell]) -> Finding:
-        present, missing = _rows(cells, self.scores.present), _rows(cells, ~self.scores.present)
-        left_out = f"Left out, too few draws: {', '.join(self.left_out[:8])}" if self.left_out and not where else ""
-        more = f" and {len(self.left_out) - 8} more" if left_out and len(self.left_out) > 8 else ""
+    def _difference_bounds(self, first: Cell, second: Cell) -> Interval | None:
+        """The same of the first level less the second."""
+        low, high, missing = self._extremes([first, second])
+        if self.quantity.unit != "share" or not missing.any():
+            return None
+        return Interval(low=float(low[0] - high[1]), high=float(high[0] - low[1]))
+
+    def _extremes(self, cells: Sequence[Cell]) -> tuple[Floats, Floats, Floats]:
+        """(k,) least and largest share of each level, whatever its missing draws were, and how many these are."""
+        rows = [cell.among(self.scores.present) for cell in cells]
+        hits = np.array([self.scores.value[there].sum() for there in rows])
+        whole = np.array([len(cell.rows) for cell in cells], dtype=np.float64)
+        missing = whole - np.array([len(there) for there in rows])
+        return hits / whole, (hits + missing) / whole, missing
+
+    def _finding(
+        self, quantity: str, title: str, where: dict[str, str], cells: Sequence[Cell], left_out: Sequence[Cell] = ()
+    ) -> Finding:
+        present, missing = _rows(cells, self.scores.present), _rows([*cells, *left_out], ~self.scores.present)
+        thin = f"Left out, too few draws: {', '.join(cell.level for cell in left_out[:8])}" if left_out else ""
+        more = f" and {len(left_out) - 8} more" if len(left_out) > 8 else ""
         own = self.quantity.where(Cell.of({}, np.zeros(0, dtype=bool)))
         return Finding(
             metric=f"{self.quantity.name.removesuffix('.mean')}.{quantity}",
@@ -175,7 +192,7 @@ class Levels:
             source=self.quantity.source,
             correction=self.quantity.correction,
             note=sentences(
-                left_out + more,
+                thin + more,
                 ONE_PROBE if self.one_probe else "",
                 self.quantity.note,
                 why_missing(self.scores.reason[missing]) or "No draw is missing",
@@ -186,6 +203,18 @@ class Levels:
 def _rows(cells: Sequence[Cell], mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Ints:
     """Positions of the draws of some cells that a mask holds, each once."""
     return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *(cell.among(mask) for cell in cells)]))
+
+
+def _furthest(up: Floats, down: Floats) -> float:
+    """Largest ``up`` of one level less ``down`` of another.
+
+    >>> _furthest(np.array([0.75, 0.5]), np.array([0.0, 0.25]))
+    0.5
+    """
+    a, b = int(up.argmax()), int(down.argmin())
+    if a != b:
+        return float(up[a] - down[b])
+    return max(float(up[a] - np.delete(down, a).min()), float(np.delete(up, b).max() - down[b]))
 
 
 def _without(finding: Finding, why: str) -> Finding:

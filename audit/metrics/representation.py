@@ -51,7 +51,7 @@ class Representation(Metric):
     min_n: int = Field(default=10, ge=1)
     """A cell with fewer labelled draws gets no estimate of its own."""
     pool_below: int = Field(default=30, ge=0)
-    """Cells with fewer labelled draws get a partially pooled share too, where there are three cells or more."""
+    """Cells with fewer labelled draws get a partially pooled share too, where its axis has three cells or more."""
     adjust: Literal["holm", "bh", "by"] = "holm"
     """How the p-values of all cells are adjusted together: Holm, Benjamini-Hochberg or Benjamini-Yekutieli."""
     calibration: Path | None = None
@@ -101,7 +101,8 @@ class Representation(Metric):
             yield panelled(of_label[0], None if mirror else share_chart(maker.quantity, cells, of_label, beside))
             yield from of_label[1:]
             yield from (maker.uncorrected(cell, one) for cell, one in cells if one and one.correction != "uncorrected")
-            yield from maker.pooled(cells[1:], self.pool_below)
+            for axis in dict.fromkeys(cell.axis for cell, _ in cells[1:]):  # cells of two axes are not of one kind
+                yield from maker.pooled([one for one in cells[1:] if one[0].axis == axis], self.pool_below)
         if len(labelled.labels) < 2:
             return
         first, *rest = self._skew(name, columns, context, beside).measure(cells)

@@ -193,6 +193,8 @@ def test_arms_that_share_seeds_are_counted_once_and_arms_that_say_who_are_left_o
     assert "Left out: 40 draws whose prompts say who is to be depicted" in found.note
     said = findings(grid, by="occupation", other=AGE, stated=())["skew.dependence[model; occupation=nurse]"]
     assert said.n == 40  # of three arms with the same seeds the plain one
+    assert "Left out: 80 draws that share their seeds with those of a shorter prompt" in said.note
+    assert said.protocol != found.protocol
 
 
 def test_cells_that_share_seeds_give_no_interval_over_all_of_them() -> None:

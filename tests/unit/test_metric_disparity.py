@@ -127,6 +127,22 @@ def test_missing_levels_are_named() -> None:
     assert "Left out, too few draws: robot" in found["gap.gap[model]"].note
     robot = found["gap.mean[model; identity=robot]"]
     assert (robot.estimate, robot.n, robot.n_missing) == (None, 3, 2)
+    assert found["gap.gap[model]"].n_missing == 2
+    assert found["gap.difference[model; against=woman, identity=man]"].n_missing == 0
+
+
+def test_a_level_of_which_no_face_was_found_widens_the_bounds_of_the_gap() -> None:
+    world = World().declare(attributes=FACE)
+    for group, feminine, masculine, faceless in (("a", 6, 4, 0), ("b", 4, 6, 0), ("c", 1, 0, 9), ("d", 3, 0, 0)):
+        labels = ["feminine"] * feminine + ["masculine"] * masculine + [("why", "no face")] * faceless
+        for index, label in enumerate(labels):
+            world.draw("model", prompt(group, group=group), index, {GENDER: label})
+    gap = _measure(world, column=GENDER, level="feminine", by="group")["gap.gap[model]"]
+    assert gap.estimate == pytest.approx(0.2)
+    assert (gap.n, gap.n_missing) == (20, 9)
+    # c may show .1 to 1; d, too few but none missing, is not compared
+    assert (gap.bounds.low, gap.bounds.high) == (pytest.approx(0.2), pytest.approx(0.6))
+    assert "9 no face" in gap.note
 
 
 def test_one_level_or_none_is_no_gap() -> None:
@@ -310,6 +326,7 @@ def test_labels_of_people_correct_what_is_compared() -> None:
     assert naive.p_value < 1e-3
     assert corrected.interval.low < 0 < corrected.interval.high or abs(corrected.estimate) < abs(naive.estimate) / 2
     assert (corrected.correction, corrected.unit, corrected.bounds) == ("labels", "share difference", None)
+    assert corrected.protocol == f"{naive.protocol}; corrected by labels"  # so a gate does not compare the two
 
 
 def test_a_gap_of_very_many_levels_is_refused_and_their_means_are_not() -> None:

@@ -89,7 +89,9 @@ def test_labels_of_people_correct_a_share_whose_errors_depend_on_the_prompt() ->
     share = found[SHARE]
     assert "prediction-powered" in share.method
     assert share.note.startswith("Corrected for classifier error by people's labels of 200 draws")
-    assert "corrected by labels" in share.protocol
+    plain = findings(audited(0.3, by_prompt, labels=0)[0])
+    for key in (SHARE, "r.skew[model]", "r.excess_skew[model]"):  # a gate compares numbers of one protocol
+        assert found[key].protocol == f"{plain[key].protocol}; corrected by labels"
     assert share.unit == "proportion"
 
 
@@ -272,6 +274,19 @@ def test_thin_cells_are_pooled_and_say_so() -> None:
     assert "Drawn towards the mean of 12 cells" in pooled[0].note
     ample = findings(jobs(RATES), by=["occupation"])
     assert not any(key.startswith("r.pooled_share") for key in ample)
+
+
+def test_cells_are_pooled_with_those_of_their_own_axis_only() -> None:
+    world, rng = World().declare(attributes=FACE), np.random.default_rng(2)
+    for job in range(6):
+        for style in ("oil", "photo"):
+            for index in range(10):
+                label = FACE.levels[int(rng.random() < 0.5)]
+                world.draw("model", prompt(f"{job} {style}", job=f"job {job}", style=style), index, {GENDER: label})
+    alone, both = (findings(world.context(), by=by) for by in (["job"], ["job", "style"]))
+    key = "r.pooled_share[model; job=job 3, label=feminine]"
+    assert both[key] == alone[key]
+    assert not any("pooled" in of and "style" in of for of in both)
 
 
 def test_cells_may_be_combinations_of_axes_and_labels_of_columns() -> None:
