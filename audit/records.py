@@ -341,6 +341,8 @@ class RunManifest(Record):
     """``generator.<name>``, ``scorer.<name>``, ``reference.<name>`` -> digest of class, version, parameters, numerics."""
     numerics: dict[str, dict[str, str]]
     """The same names -> what decides numbers besides parameters: backend, dtype, library versions."""
+    references: dict[str, dict[str, str]] = {}
+    """Name of each distribution that shares were laid beside -> its title, dated, source, caveats."""
     settings: dict[str, dict[str, str]] = {}
     """Generator name -> scheduler, steps, guidance, dtype, safety checker and the like, as they were in force."""
     packs: dict[str, str] = {}

@@ -136,7 +136,7 @@ class _Layout:
         return sentence(finding, "" if cell == "all" else ", ".join(named), self._true.get(finding.key))
 
     def _told(self, group: list[Finding]) -> tuple[str, ...]:
-        """The least restricted findings; of many, the highest and the lowest, or the first where several things are measured."""
+        """The least restricted findings; of many, the highest and the lowest, or the first where they are not alike."""
         fewest = min(len(finding.where) for finding in group)
         least = [finding for finding in group if len(finding.where) == fewest]
         if len(least) <= MOST_OF_ONE or not comparable(least):

@@ -29,6 +29,8 @@ class Provenance:
     """What the numbers were made with."""
 
     facts: Group
+    references: tuple[Group, ...]
+    """What each reference says of itself."""
     settings: tuple[Group, ...]
     numerics: tuple[Group, ...]
     identities: tuple[Group, ...]
@@ -42,6 +44,7 @@ def provenance(manifest: RunManifest) -> Provenance:
     lines = "\n".join(clip(_line(line), 500) for line in spec[:MOST_SPEC].splitlines())
     return Provenance(
         Group("The run", tuple(_facts(manifest))),
+        tuple(Group(name, _said(about)) for name, about in manifest.references.items()),
         _groups(manifest.settings),
         _groups(manifest.numerics),
         tuple(
@@ -66,6 +69,12 @@ def _line(text: str) -> str:
 
 def _groups(named: Mapping[str, Mapping[str, str]]) -> tuple[Group, ...]:
     return tuple(Group(name, tuple(facts.items())) for name, facts in named.items() if facts)
+
+
+def _said(about: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Of a reference: what it is, of when, from where, and what a reader must know."""
+    words = {"title": "what", "dated": "dated", "source": "source", "caveats": "read with care"}
+    return tuple((told, about[name]) for name, told in words.items() if about.get(name))
 
 
 def _facts(manifest: RunManifest) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 from rendering.parsed_page import Page, render
-from rendering.sample_audit import audited
+from rendering.sample_audit import HOSTILE, audited
 from rendering.sample_skew import REFERENCES, TONES, shares, skewed
 
 from audit.panels import Intervals
@@ -63,6 +63,19 @@ def test_marks_stand_where_the_axis_has_their_values() -> None:
 
 def _is_tick(element: ElementTree.Element) -> bool:
     return (element.text or "").endswith("\u00a0%") and "middle" in element.attrib["style"]
+
+
+def test_each_reference_is_dated_sourced_and_has_its_caveats_on_the_page(text: str) -> None:
+    about = {"title": "Members of unions", "dated": "2019", "source": f"Annual report {HOSTILE}", "caveats": "7 years ago."}
+    shown = Page(
+        render(audited(shares(), (), references={"unions": about, "uniform": {"title": "Equal", "dated": ""}}))
+    ).text
+    told = section(shown, "References that shares were laid beside", "Model weights")
+    for words in ("unions", "Members of unions", "2019", "Annual report", "7 years ago.", "uniform", "Equal"):
+        assert words in told
+    assert told.count("dated") == 1
+    assert "stands under What was run" in shown
+    assert "References that shares were laid beside" not in text
 
 
 def test_more_references_than_marks_are_said() -> None:
