@@ -10,6 +10,7 @@ with the true label outside and the label that was read inside.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from audit.stats.misclassified import CalibrationCounts, lang_reiczigel
 __all__ = ["Calibration", "read_calibration"]
 
 MAX_BYTES = 1_000_000
+MOST_IMAGES = 10**12
 
 
 class Calibration(BaseModel):
@@ -77,16 +79,30 @@ def read_calibration(path: Path) -> Calibration:
     """
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: larger than {MAX_BYTES} bytes; not a calibration")
-        found = Calibration.model_validate(json.loads(path.read_bytes()))
+            raise InputError(f"larger than {MAX_BYTES} bytes; not a calibration")
+        found = Calibration.model_validate(json.loads(path.read_bytes(), object_pairs_hook=_without_twins))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such calibration file; relative paths count from {Path.cwd()}") from None
     except OSError as error:
-        raise InputError(f"{path}: no such calibration file ({error.strerror})") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give a JSON file with confusion counts") from error
     except ValidationError as error:
         fault = error.errors()[0]
         raise InputError(f"{path}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}; expected counts by label") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from error
-    negative = [(true, read) for true, row in found.counts.items() for read, count in row.items() if count < 0]
-    if negative or len(found.counts) < 2:
-        raise InputError(f"{path}: counts of at least two labels are needed, none of them below 0")
+    counts = [count for row in found.counts.values() for count in row.values()]
+    if len(found.counts) < 2 or not all(0 <= count <= MOST_IMAGES for count in counts):
+        raise InputError(f"{path}: counts of at least two labels are needed, none of them below 0 or above {MOST_IMAGES}")
+    return found
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; a key that is given twice is an error, since the second would hide the first."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise InputError(f"{key!r} stands there twice; keep one")
+        found[key] = value
     return found

@@ -223,7 +223,7 @@ def _line(fault: ErrorDetails, source: str, model: type[BaseModel]) -> str:
         return f"{source}: {path}: unknown key; {nearest(str(fault['loc'][-1]), known)}"
     if fault["type"] == "missing":
         return f"{source}: {path}: required, but missing"
-    message = fault["msg"].removeprefix("Value error, ")
+    message = fault["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list")
     found = repr(fault["input"])
     shown = found if len(found) <= 80 else found[:77] + "..."
     tail = "" if fault["type"] == "value_error" else f" (found {shown})"

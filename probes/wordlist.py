@@ -67,8 +67,9 @@ def read(path: Path, kind: type[L]) -> L:
     """
     try:
         data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of a TOML file") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read ({why}); give the path of a TOML file") from error
     return parse(data, str(path), kind)
 
 

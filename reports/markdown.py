@@ -60,10 +60,8 @@ class Markdown(Report):
             self._checks(audited),
             self._verdicts(audited),
             _judged_in_words(audited),
-            self._findings(
-                "What moved against its baseline", [f for f in audited.findings if f.baseline and stands_out(f)]
-            ),
-            self._findings("What stands out", [f for f in audited.findings if not f.baseline and stands_out(f)]),
+            self._findings("What moved against its baseline", [f for f in audited.findings if f.baseline and _speaks(f)]),
+            self._findings("What stands out", [f for f in audited.findings if not f.baseline and _speaks(f)]),
             self._truths(audited),
             _missing(audited),
             f"<sub>{PERCEIVED if depicts_people(audited) else ''}Evidence for a rule, not proof of compliance. The "
@@ -116,6 +114,11 @@ class Markdown(Report):
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         more = len(rows) - self.rows
         return table + (f"\n\n{count(more, 'more row')} in the full report." if more > 0 else "")
+
+
+def _speaks(finding: Finding) -> bool:
+    """Whether it excludes what it is compared with, and still does so among all the tests that were made with it."""
+    return stands_out(finding) and (finding.p_adjusted is None or finding.p_adjusted < 1 - finding.confidence)
 
 
 def _what(audited: Audited) -> str:

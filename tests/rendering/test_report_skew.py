@@ -173,6 +173,13 @@ def test_the_summary_has_truths_sentences_checks_corrections_and_p_values() -> N
     assert "run `imgaudit doctor RUN`" in Markdown().render(skewed(checks=())).decode()
 
 
+def test_what_adjusted_tests_do_not_show_does_not_stand_out() -> None:
+    one = shares()[0].model_copy(update={"expected": 0.0, "p_value": 0.01, "panels": ()})
+    for adjusted, there in ((0.19, False), (0.03, True)):
+        told = Markdown().render(audited((one.model_copy(update={"p_adjusted": adjusted}),), ())).decode()
+        assert ("### What stands out" in told) is there
+
+
 def test_junit_has_checks_as_properties_and_truths_in_its_details() -> None:
     root = ElementTree.fromstring(JUnit().render(skewed(failed=2)))
     told = {each.get("name"): each.get("value") or "" for each in root.iter("property")}

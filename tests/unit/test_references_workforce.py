@@ -118,6 +118,8 @@ def test_a_newer_table_replaces_the_shipped_one_and_changes_the_identity(tmp_pat
 def test_a_table_that_cannot_be_read_is_an_error(tmp_path) -> None:
     with pytest.raises(InputError, match=r"absent\.toml: cannot be read"):
         UsWorkforce2022(path=tmp_path / "absent.toml").check()
+    with pytest.raises(InputError, match=r"cannot be read .*null byte"):
+        UsWorkforce2022(path=Path("nul\0.toml")).check()
 
 
 @pytest.mark.parametrize("labels", [{}, {"feminine": "women", "female": "women"}, {"feminine": "men"}])
