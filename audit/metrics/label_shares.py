@@ -14,7 +14,7 @@ from scipy import special
 from audit.calibration import Calibration
 from audit.component import Context
 from audit.digest import derive_seed
-from audit.metrics.readings import FEWEST_LABELS, Correction, People, people, subset
+from audit.metrics.readings import Correction, People, enough, people, subset
 from audit.metrics.sample import Cell, Floats, Ints, Mask, Sample, Units
 from audit.metrics.wording import UNCORRECTED
 from audit.stats.confusion import confusion_rates, matrix_prevalence, solve_on_simplex
@@ -89,7 +89,7 @@ class CellShares:
     def correction(self) -> Correction:
         """What the shares are corrected by."""
         told = self.told
-        if told is not None and len(told.rows) >= FEWEST_LABELS and len(np.unique(self._unit_of(told.rows))) > 1:
+        if told is not None and enough(told, self.rows, self.units):
             return "labels"
         return "confusion matrix" if self.calibration else "uncorrected"
 
@@ -162,6 +162,11 @@ class CellShares:
         return np.array(known, dtype=np.float64)
 
     @property
+    def unclear(self) -> float:
+        """Share of the draws of which people could not tell, where their labels correct; 0 .. 1."""
+        return self.told.unclear if self.correction == "labels" and self.told is not None else 0.0
+
+    @property
     def df(self) -> float:
         """Degrees of freedom of an interval: clusters (with labels by people, where those correct) less 1."""
         if self.correction == "labels" and self.told is not None:
@@ -173,13 +178,8 @@ class CellShares:
         """What the shares are corrected by, for a reader."""
         if self.correction == "labels":
             assert self.told is not None
-            unclear = (
-                f"; of {100 * self.told.unclear:.0f} % of the draws shown people could not tell"
-                if self.told.unclear
-                else ""
-            )
-            return f"Corrected for classifier error by people's labels of {len(self.told.rows)} draws{unclear}"
-        few = f" (too few labels by people: {len(self.told.rows)})" if self.told is not None else ""
+            return self.told.corrects
+        few = f" ({self.told.lacks})" if self.told is not None else ""
         if self.calibration:
             images = self.calibration.images
             return f"Corrected for classifier error as measured on {images}; errors on these images may differ{few}"

@@ -7,12 +7,21 @@ import numpy as np
 
 from audit.component import Context
 from audit.human_labels import CANNOT_TELL
-from audit.metrics.sample import Ints, Mask, Sample, Scores
+from audit.metrics.sample import Ints, Mask, Sample, Scores, Units
 from audit.metrics.wording import UNCORRECTED
 from audit.stats.prediction_powered import LabelledSubset, pseudo_values
 from audit.table import Strings
 
-__all__ = ["FEWEST_LABELS", "Correction", "People", "Reading", "corrected_protocol", "people", "reading", "subset"]
+__all__ = [
+    "Correction",
+    "People",
+    "Reading",
+    "corrected_protocol",
+    "enough",
+    "people",
+    "reading",
+    "subset",
+]
 
 Correction = Literal["", "labels", "confusion matrix", "uncorrected"]
 
@@ -37,6 +46,18 @@ class People:
         """Those of some positions; ``unclear`` stays that of all."""
         here = np.isin(self.rows, rows)
         return People(self.rows[here], self.label[here], self.inclusion[here], self.unclear)
+
+    @property
+    def corrects(self) -> str:
+        """That labels were corrected by these, for a reader."""
+        unclear = f"; of {100 * self.unclear:.0f} % of the draws shown people could not tell" if self.unclear else ""
+        return f"Corrected for classifier error by people's labels of {len(self.rows)} draws{unclear}"
+
+    @property
+    def lacks(self) -> str:
+        """That labels could not be corrected by these, for a reader."""
+        few = f"too few labels by people: {len(self.rows)}"
+        return few if len(self.rows) < FEWEST_LABELS else "labels by people of one prompt only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +86,19 @@ def reading(sample: Sample, column: str, label: str, context: Context) -> Readin
     value, present, reason = sample.labels(column)
     read = (value == label).astype(np.float64)
     told = people(sample, column, present, context)
-    if told is None or len(told.rows) < FEWEST_LABELS:
+    if told is None:
         return Reading(Scores(read, present, reason), "uncorrected", "share", UNCORRECTED)
     rows = np.flatnonzero(present)
+    if not enough(told, rows, sample.units(rows)):
+        return Reading(Scores(read, present, reason), "uncorrected", "share", f"{UNCORRECTED} ({told.lacks})")
     found = np.zeros(len(read))
     found[rows] = pseudo_values(subset(sample, rows, read[rows], told, label))
-    note = f"Corrected for classifier error by people's labels of {len(told.rows)} draws (prediction-powered)"
-    return Reading(Scores(found, present, reason), "labels", "proportion", note)
+    return Reading(Scores(found, present, reason), "labels", "proportion", told.corrects)
+
+
+def enough(told: People, rows: Ints, units: Units) -> bool:
+    """Whether people labelled enough of the draws at some positions, rising, and of more than one of their units."""
+    return len(told.rows) >= FEWEST_LABELS and len(np.unique(units.code[np.searchsorted(rows, told.rows)])) > 1
 
 
 def people(sample: Sample, column: str, present: Mask, context: Context) -> People | None:

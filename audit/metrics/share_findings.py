@@ -138,10 +138,9 @@ class ShareFindings:
     def _bounds(self, cell: Cell, shares: CellShares, found: Estimate) -> Interval | None:
         """Range over everything that the missing draws, and those of which people could not tell, might have been."""
         n, missing = len(shares.rows), len(cell.rows) - len(shares.rows)
-        unclear = shares.told.unclear if shares.correction == "labels" and shares.told else 0.0
-        if not missing and not unclear:
+        if not missing and not shares.unclear:
             return None
-        clear = n * (1 - unclear)
+        clear = n * (1 - shares.unclear)
         low = found.value * clear / (n + missing)
         return Interval(low=low, high=min(1.0, low + (n + missing - clear) / (n + missing)))
 

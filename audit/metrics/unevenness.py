@@ -208,12 +208,13 @@ def _half(q: Floats, n: float, confidence: float, labels: int) -> Floats:
 
 
 def _bounds(shares: CellShares, q: Floats, missing: int) -> Interval | None:
-    """Range over every label that the missing draws might have had; None where none is missing."""
-    if not missing:
+    """Range over every label that the missing draws, and those of which people could not tell, might have had."""
+    if not missing and not shares.unclear:
         return None
-    n = len(shares.rows)
-    counts = shares.shares * n
-    low, high = total_variation_interval(counts / (n + missing), (counts + missing) / (n + missing), q)
+    n = len(shares.rows) + missing
+    clear = len(shares.rows) * (1 - shares.unclear)
+    counts = shares.shares * clear
+    low, high = total_variation_interval(counts / n, (counts + n - clear) / n, q)
     return Interval(low=low, high=high)
 
 

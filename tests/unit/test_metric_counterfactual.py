@@ -1,6 +1,7 @@
 """Metric ``counterfactual`` on planted effects of a fact, and of a change of wording."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from audit.component import Context
 from audit.errors import SpecError
+from audit.human_labels import HumanLabels
 from audit.metrics.counterfactual import Counterfactual
 from audit.records import Axis, Finding, Probe, TextPrompt
 
@@ -124,6 +126,28 @@ def test_a_fact_that_decides_flips_more_than_the_placebo() -> None:
     assert beyond.estimate == pytest.approx(flipped.estimate)  # all flips go one way
     assert beyond.unit == "share difference"
     assert "points" in beyond.note
+
+
+def test_labels_of_people_correct_an_effect_that_a_classifier_makes_up() -> None:
+    world = _world(_labels(dict.fromkeys(ARMS, 0.5)), pairs=20, draws=10)
+    seen = [world.scores[GENDER]["perceived_gender"][row] for row in range(len(world.rows))]
+    rng, read = np.random.default_rng(3), world.scores[GENDER]["perceived_gender"]
+    for row, draw in enumerate(world.rows):  # a quarter of the older ones is misread
+        arm = world.probes[str(draw["probe"])].levels["arm"]
+        read[row] = "masculine" if arm == "age: older" and rng.random() < 0.25 else seen[row]
+    chosen = np.sort(rng.choice(len(seen), 300, replace=False))
+    column = {key: np.array([world.rows[k][key] for k in chosen], dtype=object) for key in ("generator", "probe", "image")}
+    index = np.array([world.rows[k]["index"] for k in chosen], dtype=np.int64)
+    told = np.array([seen[k] for k in chosen], dtype=object)
+    labels = HumanLabels(**column, index=index, label=told, inclusion=np.full(300, 0.5), raters=1)
+    naive, right = (_gender(of) for of in (world, replace(world.context(), labels={GENDER: labels})))
+    effect, flipped = "cf.effect[model; arm=age: older]", "cf.flipped[model; arm=age: older]"
+    assert naive[effect].interval.high < 0
+    assert right[effect].interval.low <= 0 <= right[effect].interval.high
+    assert (right[effect].correction, right[effect].unit) == ("labels", "share difference")
+    assert right[effect].protocol == f"{naive[effect].protocol}; corrected by labels"
+    assert right[flipped].correction == "uncorrected"
+    assert right[flipped].protocol == naive[flipped].protocol
 
 
 def test_identical_arms_have_an_interval_and_no_p_value_below_one() -> None:

@@ -12,6 +12,7 @@ from metric_tables import FACE, Column, World, prompt, sound
 from audit.component import Context
 from audit.errors import InputError, SpecError
 from audit.human_labels import CANNOT_TELL, HumanLabels
+from audit.metrics.disparity import Disparity
 from audit.metrics.representation import Representation
 from audit.records import Finding
 from audit.reference import About, Asked, Expected, Reference, Silent
@@ -128,8 +129,11 @@ def test_a_confusion_matrix_that_labels_rule_out_is_warned_of(tmp_path: Path) ->
 
 
 def test_images_of_which_people_could_not_tell_widen_the_bounds() -> None:
-    found = findings(audited(0.3, even, unclear=0.2)[0])[SHARE]
+    both = findings(audited(0.3, even, unclear=0.2)[0])
+    found, skew = both[SHARE], both["r.skew[model]"]
     assert found.bounds is not None
+    assert skew.bounds is not None
+    assert skew.bounds.high == pytest.approx(0.5 - found.bounds.low)
     assert found.bounds.high - found.bounds.low == pytest.approx(0.2, abs=0.06)
     assert "people could not tell" in found.note
     assert findings(audited(0.3, even)[0])[SHARE].bounds is None
@@ -143,6 +147,19 @@ def test_labels_of_another_image_and_too_few_labels_do_not_count() -> None:
     few = findings(audited(0.3, even, labels=6)[0])[SHARE]
     assert few.correction == "uncorrected"
     assert "too few labels by people: 6" in few.note
+
+
+def test_labels_of_one_prompt_say_nothing_of_the_others() -> None:
+    context, _ = audited(0.3, even, labels=1000)
+    people = context.labels[GENDER]
+    one = people.probe == people.probe[0]
+    columns = ("generator", "probe", "index", "image", "label", "inclusion")
+    labels = {GENDER: replace(people, **{name: getattr(people, name)[one] for name in columns})}
+    share = findings(replace(context, labels=labels))[SHARE]
+    compared = Disparity(column=GENDER, level="feminine", by="occupation").measure("d", replace(context, labels=labels))
+    for finding in (share, *(one.finding for one in compared)):
+        assert finding.correction == "uncorrected"
+        assert "labels by people of one prompt only" in finding.note
 
 
 @pytest.mark.parametrize(
