@@ -34,6 +34,8 @@ SUITES: dict[str, dict] = {"captions": {"path": "captions.txt"}, "counterfactual
 SCORERS: dict[str, dict] = {"pixels": {}, "features": {"pack": "efficientnet-lite0"}, "faces": {}}
 METRICS: dict[str, dict] = {
     "alignment": {},
+    "amplification": {"column": "attributes.perceived_gender", "reference": "us_workforce_2022"},
+    "association": {"column": "attributes.perceived_gender", "other": "attributes.perceived_age_band"},
     "disparity": {"column": "pixels.brightness", "by": "trait"},
     "fidelity": {},
     "means": {"columns": ["pixels.brightness"]},
