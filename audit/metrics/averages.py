@@ -15,6 +15,7 @@ from audit.stats.intervals import ASSUMED_CORRELATION, Estimate, cluster_mean, c
 __all__ = [
     "BY_PROMPT",
     "ONE_PROBE",
+    "SHARES",
     "Quantity",
     "average",
     "evidence",
@@ -28,6 +29,8 @@ __all__ = [
 EVIDENCE = 6
 MOST_ROWS = 24
 ONE_PROBE = "One probe: this speaks of its own draws, not of other prompts or classes."
+SHARES = ("share", "proportion")
+"""Units of shares, uncorrected and corrected: whatever draws are missing, these are bounded."""
 BY_PROMPT = 1.0
 """Correlation assumed, while there are few, of what a prompt may decide alone, whatever the seed: refusals, truncation."""
 
@@ -42,7 +45,7 @@ class Quantity:
     protocol: str
     confidence: float
     unit: str = ""
-    """``share``: values are 0 or 1, and the interval is one for shares."""
+    """``share``: values are 0 or 1, and the interval is one for shares. ``proportion``: a share, corrected."""
     better: Literal["higher", "lower", "none"] = "none"
     source: str = ""
     note: str = ""
@@ -96,7 +99,7 @@ def average(quantity: Quantity, sample: Sample, scores: Scores, cell: Cell) -> M
         method=found.method if found else "none",
         source=quantity.source,
         note=sentences(too_few, ONE_PROBE if found and units.one_probe else "", quantity.note, why),
-        bounds=worst_case(float(scores.value[present].sum()), n, len(missing)) if share else None,
+        bounds=worst_case(float(scores.value[present].sum()), n, len(missing)) if quantity.unit in SHARES else None,
         correction=quantity.correction,
         evidence=evidence(sample, scores, present, share=share),
     )

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from audit.component import Measured, Parts
-from audit.metrics.averages import Quantity, sentences
+from audit.metrics.averages import SHARES, Quantity, sentences
 from audit.metrics.contrasts import Contrast, amount, apart, contrast, told_interval
 from audit.metrics.sample import Cell, Floats, Ints, Sample, Scores, why_missing
 from audit.metrics.wording import lowered
@@ -146,7 +146,7 @@ class Levels:
         """Range of the gap of shares over all that missing draws might have been, those of levels left out among them."""
         kept = len(self.cells)
         low, high, missing = self._extremes([*self.cells, *self.left_out])
-        if self.quantity.unit != "share" or not missing.any():
+        if self.quantity.unit not in SHARES or not missing.any():
             return None
         might = (np.arange(len(low)) < kept) | (missing > 0)
         least, most = _furthest(low[:kept], high[:kept]), _furthest(high[might], low[might])
@@ -155,7 +155,7 @@ class Levels:
     def _difference_bounds(self, first: Cell, second: Cell) -> Interval | None:
         """The same of the first level less the second."""
         low, high, missing = self._extremes([first, second])
-        if self.quantity.unit != "share" or not missing.any():
+        if self.quantity.unit not in SHARES or not missing.any():
             return None
         return Interval(low=float(low[0] - high[1]), high=float(high[0] - low[1]))
 

@@ -1,5 +1,7 @@
 """Metric ``disparity`` on planted gaps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from metric_tables import COUNT, FACE, NUMBER, VECTOR, World, latent, prompt, sound
@@ -323,6 +325,13 @@ def test_labels_of_people_correct_what_is_compared() -> None:
     metric, key = Disparity(column=GENDER, level="feminine", by="group"), "gap.difference[model; against=b, group=a]"
     naive = sound(metric.measure("gap", plain))[key].finding
     corrected = sound(metric.measure("gap", context))[key].finding
+    for index in range(200):  # as many again of group a, refused
+        world.draw("model", prompt("a refused", group="a"), index, outcome="refused")
+    holed = sound(metric.measure("gap", replace(context, table=world.table())))
+    assert holed[key].finding.bounds.low == pytest.approx(
+        corrected.estimate - holed["gap.mean[model; group=a]"].finding.estimate / 2
+    )
+    assert holed[key].finding.bounds.high == pytest.approx(holed[key].finding.bounds.low + 0.5)
     assert naive.p_value < 1e-3
     assert corrected.interval.low < 0 < corrected.interval.high or abs(corrected.estimate) < abs(naive.estimate) / 2
     assert (corrected.correction, corrected.unit, corrected.bounds) == ("labels", "share difference", None)
