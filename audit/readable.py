@@ -10,9 +10,10 @@ __all__ = ["unreadable"]
 
 
 def unreadable(plan: Plan, table: ScoreTable) -> tuple[Check, ...]:
-    """A failed check for each suite of a generator that made images, none of which has a label that a metric reads."""
-    read = {column for metric in plan.metrics for column in metric.component.reads()}
-    labels = sorted(column for column in read if column in plan.columns and plan.columns[column].kind == "label")
+    """A failed check for each suite of a generator that made images where no person could be read."""
+    people = {scorer.name for scorer in plan.scorers if scorer.component.infers_people}
+    read = sorted({column for metric in plan.metrics for column in metric.component.reads()})
+    labels = [c for c in read if c.rpartition(".")[0] in people and plan.columns[c].kind == "label"]
     return tuple(check for name in plan.audited for check in _of_generator(name, table.select(name), labels))
 
 

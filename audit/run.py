@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -169,6 +169,7 @@ def _begin(plan: Plan, store: RunStore) -> RunManifest:
         packs=packs,
         unpinned=tuple(pack for pack in packs if catalogue()[pack].unpinned),
         suites=dict(plan.suites),
+        references={each.name: asdict(each.component.about()) for each in plan.distributions},
         versions={**versions(), "image decoder": decoder()},
         device=f"{plan.device}: {device_name(plan.device)}",
         revision=revision(),

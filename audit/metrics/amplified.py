@@ -166,12 +166,12 @@ class Amplified:
     def _blank(self, quantity: str) -> Finding:
         told = self.told
         missing = self.beside.missing
-        how = "labels that it has more of than other levels do" if quantity == "directional" else "labels that lead there"
+        how = "all labels" if quantity == "directional" else "leading labels"
         looked = len(self.beside.cells) > 0
         correction = self._images.shares if looked else None
         return Finding(
             metric=f"{told.name}.{quantity}",
-            title=f"How much {told.subject} is tied to {told.axis} beyond '{told.about}': {how}",
+            title=f"Bias amplification of {told.subject} by {told.axis} ({how}), against: {told.about}",
             protocol=corrected_protocol(f"{quantity} {told.protocol}", correction.correction if correction else ""),
             generator=self.asked.sample.generator,
             where={"reference": told.reference},

@@ -1,7 +1,7 @@
 """Label columns as codes by draw, and the draws whose prompts leave open who is depicted."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from audit.component import Column, Context
 from audit.errors import SpecError
-from audit.metrics.sample import Ints, Mask, Sample
+from audit.metrics.sample import Cell, Ints, Mask, Sample
 from audit.metrics.wording import subject
 from audit.records import Probe, TextPrompt
 from audit.table import Strings
 
-__all__ = ["STATED", "Coded", "LabelColumn", "otherwise", "plainest", "unstated"]
+__all__ = ["STATED", "Coded", "LabelColumn", "otherwise", "plainest", "silent", "unstated"]
 
 STATED = ("age", "disability", "gender", "identity", "presentation", "religion", "skin_tone")
 """Axes by which the suites that come with imgaudit say what a prompt states of the person."""
@@ -95,6 +95,19 @@ def unstated(sample: Sample, axes: Collection[str]) -> Mask:
     said = set(axes)
     silent = np.array([said.isdisjoint(sample.table.probes[probe].levels) for probe in probes], dtype=bool)
     return np.asarray(silent[code], dtype=bool)
+
+
+def silent(sample: Sample, cell: Cell, axes: Collection[str]) -> Cell:
+    """A cell without the draws whose prompts are on one of these axes, unless all prompts of the cell are on it."""
+    code, probes = sample.table.asked
+    asked, of_row = np.unique(code[cell.rows], return_inverse=True)
+    said = [set(axes).intersection(sample.table.probes[probe].levels) for probe in probes[asked]]
+    common = set.intersection(*said) if said else set()
+    kept = np.array([not one - common for one in said], dtype=bool)[of_row] if said else np.zeros(0, dtype=bool)
+    left_out = int((~kept).sum())
+    if not left_out:
+        return cell
+    return replace(cell, rows=cell.rows[kept], note=f"Left out: {left_out} draws whose prompts say who is to be depicted")
 
 
 def otherwise(stated: Collection[str]) -> str:

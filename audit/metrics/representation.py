@@ -12,6 +12,7 @@ from audit.component import Column, Context, Measured, Metric
 from audit.errors import InputError, SpecError
 from audit.metrics.averages import Quantity, panelled, sentences
 from audit.metrics.beside import Beside, Yardstick
+from audit.metrics.label_codes import STATED, otherwise, silent
 from audit.metrics.label_shares import CellShares, LabelShares
 from audit.metrics.sample import Cell, Sample, chosen_axes, protocol
 from audit.metrics.share_charts import heatmap, share_chart
@@ -54,6 +55,9 @@ class Representation(Metric):
     """Cells with fewer labelled draws get a partially pooled share too, where its axis has three cells or more."""
     adjust: Literal["holm", "bh", "by"] = "holm"
     """How the p-values of all cells are adjusted together: Holm, Benjamini-Hochberg or Benjamini-Yekutieli."""
+    stated: tuple[str, ...] = STATED
+    """Axes by which prompts say who is to be depicted. Draws of prompts on one of them are left out of cells that other
+    prompts share, and counted in the note: what is measured is who is shown where the prompt leaves it open."""
     calibration: Path | None = None
     """JSON file with confusion counts of the classifier, see ``audit.calibration``."""
 
@@ -132,7 +136,8 @@ class Representation(Metric):
         return found
 
     def _cells(self, sample: Sample, axes: Sequence[str]) -> list[Cell]:
-        return list(sample.crossed(axes) if self.crossed and len(axes) > 1 else sample.cells(axes))
+        cells = sample.crossed(axes) if self.crossed and len(axes) > 1 else sample.cells(axes)
+        return [silent(sample, cell, self.stated) for cell in cells]
 
     def _shares(self, labelled: LabelShares, cell: Cell) -> CellShares | None:
         return labelled.cell(cell) if len(cell.among(labelled.present)) >= max(self.min_n, 1) else None
@@ -181,7 +186,7 @@ class Representation(Metric):
 
     def _protocol(self, recipe: str, context: Context) -> str:
         found = self._calibration()
-        told = f"{recipe}, confusion counts {found.id}" if found else recipe
+        told = recipe + otherwise(self.stated) + (f", confusion counts {found.id}" if found else "")
         return protocol(told, self.reads(), context)
 
 

@@ -46,6 +46,8 @@ class Cell:
     """Draws of the sample."""
     axis: str = ""
     level: str = ""
+    note: str = ""
+    """Which draws it leaves out, and why, where it does."""
 
     @classmethod
     def of(cls, where: Mapping[str, str], mask: Mask, axis: str = "", level: str = "") -> "Cell":

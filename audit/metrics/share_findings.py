@@ -127,7 +127,7 @@ class ShareFindings:
             clusters=found.clusters if found else 0,
             method=found.method if found else "none",
             source=quantity.source,
-            note=sentences(note, quantity.note, why_missing(self.labelled.reason[missing])),
+            note=sentences(note, quantity.note, cell.note, why_missing(self.labelled.reason[missing])),
             correction=correction or "uncorrected",
         )
 

@@ -131,7 +131,7 @@ class Unevenness:
             clusters=0,
             method="total variation; range over simultaneous intervals of the shares by cluster",
             source=quantity.source,
-            note=sentences(told, quantity.note, why_missing(self.labelled.reason[missing])),
+            note=sentences(told, quantity.note, cell.note, why_missing(self.labelled.reason[missing])),
             correction="uncorrected",
         )
 
@@ -162,8 +162,6 @@ class Unevenness:
             "interval": Interval(low=interval.low - off, high=interval.high) if interval else None,
             "bounds": Interval(low=bounds.low - off, high=bounds.high - off) if bounds else None,
             "expected": None if finding.expected is None else 0.0,
-            "p_value": None,
-            "p_adjusted": None,
             "panels": (),
         }
         return Measured(finding.model_copy(update=update), less[1].contributions if less else ())
