@@ -57,6 +57,15 @@ class Calibration(BaseModel):
         rows = [[self.counts[true].get(read, 0) for true in labels] for read in labels]
         return np.array(rows, dtype=np.float64)
 
+    def fits(self, column: str) -> None:
+        """See that it is about a column, where it says which.
+
+        Raises:
+            InputError: it is about another.
+        """
+        if self.column and self.column != column:
+            raise InputError(f"it is of the column {self.column}, not of {column}; calibrate that one")
+
     def usable(self, labels: tuple[str, ...]) -> None:
         """See that shares of these labels can be corrected by it.
 

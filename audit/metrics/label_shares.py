@@ -14,6 +14,7 @@ from scipy import special
 from audit.calibration import Calibration
 from audit.component import Context
 from audit.digest import derive_seed
+from audit.metrics.averages import sentences
 from audit.metrics.readings import Correction, People, enough, people, subset
 from audit.metrics.sample import Cell, Floats, Ints, Mask, Sample, Units
 from audit.metrics.wording import UNCORRECTED
@@ -40,6 +41,8 @@ class LabelShares:
     reason: Strings
     told: People | None = None
     calibration: Calibration | None = None
+    refused: str = ""
+    """Why a stated calibration is not used; empty where it is, or none was stated."""
     seed: int = 0
 
     @classmethod
@@ -178,12 +181,12 @@ class CellShares:
         """What the shares are corrected by, for a reader."""
         if self.correction == "labels":
             assert self.told is not None
-            return self.told.corrects
+            return sentences(self.told.corrects, self.of.refused)
         few = f" ({self.told.lacks})" if self.told is not None else ""
         if self.calibration:
             images = self.calibration.images
             return f"Corrected for classifier error as measured on {images}; errors on these images may differ{few}"
-        return UNCORRECTED + few
+        return sentences(UNCORRECTED + few, self.of.refused)
 
     def _estimate(self, k: int, confidence: float) -> Estimate:
         if self.correction == "labels":

@@ -1,7 +1,6 @@
 """Metric ``representation``: who is shown: shares of each perceived label, and how far they are from references."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -12,6 +11,7 @@ from audit.component import Column, Context, Measured, Metric
 from audit.errors import InputError, SpecError
 from audit.metrics.averages import Quantity, panelled, sentences
 from audit.metrics.beside import Beside, Yardstick
+from audit.metrics.calibrated import calibrated
 from audit.metrics.label_codes import STATED, otherwise, silent
 from audit.metrics.label_shares import CellShares, LabelShares
 from audit.metrics.sample import Cell, Sample, chosen_axes, protocol
@@ -85,8 +85,9 @@ class Representation(Metric):
         for generator in context.generators:
             sample = Sample.of(context, generator)
             labelled = LabelShares.of(sample, self.reads(), levels, context)
-            labelled = replace(labelled, calibration=self._fitting(name, labelled.labels))
-            cells = [(cell, self._shares(labelled, cell)) for cell in self._cells(sample, axes)]
+            chosen = self._cells(sample, axes)
+            labelled = calibrated(labelled, self._fitting(name, labelled.labels), chosen[0], context.confidence)
+            cells = [(cell, self._shares(labelled, cell)) for cell in chosen]
             beside = Beside(context, labelled, columns[0].name)
             yield from self._findings(name, columns, context, (beside, cells))
 
@@ -131,6 +132,7 @@ class Representation(Metric):
         try:
             if found:
                 found.usable(labels)
+                found.fits(self.column)
         except (InputError, ValueError) as error:
             raise SpecError(f"metrics.{name}.params.calibration: {self.calibration}: {error}") from error
         return found

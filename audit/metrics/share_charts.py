@@ -17,8 +17,11 @@ Cells = Sequence[tuple[Cell, CellShares | None]]
 
 def share_chart(quantity: Quantity, cells: Cells, found: Sequence[Measured], beside: Beside) -> Intervals | None:
     """Shares of one label with intervals, all draws first, then cells by falling share, each beside its references."""
+    mixed = len({one.finding.correction for one in found if one.finding.estimate is not None}) > 1
     rows = [
-        (cell, row) for (cell, _), one in zip(cells, found, strict=True) if (row := _row(cell, one, quantity.label, beside))
+        (cell, row)
+        for (cell, _), one in zip(cells, found, strict=True)
+        if (row := _row(cell, one, quantity.label, beside, mixed=mixed))
     ]
     if not rows or len(cells) < 2:
         return None
@@ -38,12 +41,12 @@ def share_chart(quantity: Quantity, cells: Cells, found: Sequence[Measured], bes
     )
 
 
-def _row(cell: Cell, one: Measured, label: str, beside: Beside) -> Span | None:
+def _row(cell: Cell, one: Measured, label: str, beside: Beside, *, mixed: bool) -> Span | None:
     finding = one.finding
     if finding.estimate is None or finding.interval is None:
         return None
     return Span(
-        label=cell.name,
+        label=f"{cell.name} (uncorrected)" if mixed and finding.correction == "uncorrected" else cell.name,
         estimate=finding.estimate,
         low=finding.interval.low,
         high=finding.interval.high,

@@ -39,7 +39,7 @@ class ShareFindings:
             return Measured(self._finding(cell, None, "", self._too_few(cell)).model_copy(update=update))
         found = shares.estimate(self.k, self.quantity.confidence)
         one_probe = ONE_PROBE if shares.units.one_probe else ""
-        finding = self._finding(cell, found, shares.correction, sentences(one_probe, shares.note, self._disputed(shares)))
+        finding = self._finding(cell, found, shares.correction, sentences(one_probe, shares.note))
         values = shares.values[:, self.k]
         whole = abs(float(values.mean()) - found.value) < 1e-9  # cut to 0 or 1, the parts would not add up to it
         update = {
@@ -143,19 +143,6 @@ class ShareFindings:
         clear = n * (1 - shares.unclear)
         low = found.value * clear / (n + missing)
         return Interval(low=low, high=min(1.0, low + (n + missing - clear) / (n + missing)))
-
-    def _disputed(self, shares: CellShares) -> str:
-        """A warning where a stated confusion matrix disagrees with people's labels of these very images."""
-        if shares.correction != "labels" or not shares.calibration:
-            return ""
-        assumed = replace(shares, told=None)
-        by_matrix, known = float(assumed.shares[self.k]), shares.estimate(self.k, self.quantity.confidence).interval
-        if known is None or known[0] <= by_matrix <= known[1]:
-            return ""
-        return (
-            f"The stated confusion matrix would give {100 * by_matrix:.1f} %, which people's labels of these images rule "
-            "out: the classifier errs otherwise here than on the images of its calibration, so do not correct by that"
-        )
 
     def _evidence(self, shares: CellShares) -> tuple[str, ...]:
         """Images that were read as having the label."""

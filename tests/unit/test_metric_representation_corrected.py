@@ -116,16 +116,60 @@ def test_a_stated_confusion_matrix_corrects_even_errors_and_says_whose(tmp_path:
     assert found["r.skew[model]"].correction == "confusion matrix"
 
 
-def test_a_confusion_matrix_that_labels_rule_out_is_warned_of(tmp_path: Path) -> None:
+def test_a_confusion_matrix_that_labels_rule_out_is_not_used_and_said_to_be(tmp_path: Path) -> None:
     file = counts_file(tmp_path / "c.json", 390, 400)  # photographs are read far better than these images
-    noted = [
-        "rule out" in findings(audited(0.15, lambda _: (0.75, 0.8), labels=400, seed=seed)[0], calibration=file)[SHARE].note
-        for seed in range(5)
+    wrong = lambda _: (0.75, 0.8)  # noqa: E731
+    found = [
+        findings(audited(0.15, wrong, labels=400, seed=seed)[0], calibration=file, by=["occupation"]) for seed in range(5)
     ]
-    assert sum(noted) >= 4
+    assert sum("people's labels of these images rule out" in each[SHARE].note for each in found) >= 4
     fitting = counts_file(tmp_path / "d.json", 360, 400)
     quiet = ["rule out" in findings(audited(0.3, even, seed=seed)[0], calibration=fitting)[SHARE].note for seed in range(5)]
     assert sum(quiet) <= 1
+
+
+def test_a_thin_cell_is_not_corrected_by_a_matrix_that_labels_rule_out(tmp_path: Path) -> None:
+    file, wrong = counts_file(tmp_path / "c.json", 390, 400), lambda _: (0.7, 0.7)
+    context, _ = audited(0.1, wrong, prompts=80, labels=60)
+    cell = "r.share[model; label=feminine, occupation=job 1]"
+    kept = findings(replace(context, labels={}), calibration=file, by=["occupation"])
+    assert kept[cell].correction == "confusion matrix"
+    refused = findings(audited(0.1, wrong, prompts=80, labels=30)[0], calibration=file, by=["occupation"])
+    assert refused[cell].correction == "uncorrected"
+    assert "The stated confusion matrix was not used" in refused[cell].note
+
+
+def test_a_confusion_matrix_that_no_true_share_could_have_given_is_not_used(tmp_path: Path) -> None:
+    counts = {"feminine": {"feminine": 95, "masculine": 5}, "masculine": {"feminine": 60, "masculine": 40}}
+    (tmp_path / "c.json").write_text(json.dumps({"images": "another world", "counts": counts}))
+    share = findings(audited(0.2, even, labels=0)[0], calibration=tmp_path / "c.json")[SHARE]
+    assert share.correction == "uncorrected"
+    assert share.estimate == pytest.approx(0.26, abs=0.05)
+    assert "with that matrix it would be in at least" in share.note
+
+
+def test_a_calibration_of_another_column_is_an_error(tmp_path: Path) -> None:
+    file = counts_file(tmp_path / "c.json", 180, 200)
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"column": "other.perceived_gender"}))
+    with pytest.raises(SpecError, match=r"of the column other\.perceived_gender, not of attributes\.perceived_gender"):
+        findings(audited(0.3, even, labels=0)[0], calibration=file)
+
+
+def test_prompts_that_say_who_is_depicted_are_left_out_and_counted() -> None:
+    world = World().declare(attributes=FACE)
+    for number in range(6):
+        for index in range(10):
+            world.draw("model", prompt(f"{number} nurse", occupation="nurse"), index, {GENDER: "feminine"})
+            asked = prompt(f"{number} man nurse", occupation="nurse", gender="man")
+            world.draw("model", asked, index, {GENDER: "masculine"})
+    share = findings(world.context(), by=["occupation"])["r.share[model; label=feminine, occupation=nurse]"]
+    assert (share.estimate, share.n) == (1.0, 60)
+    assert "Left out: 60 draws whose prompts say who is to be depicted" in share.note
+    kept = findings(world.context(), by=["occupation"], stated=[])["r.share[model; label=feminine, occupation=nurse]"]
+    assert (kept.estimate, kept.n) == (0.5, 120)
+    assert "of all prompts" in kept.protocol
+    arms = findings(world.context(), by=["gender"])["r.share[model; gender=man, label=feminine]"]
+    assert (arms.estimate, arms.n) == (0.0, 60)
 
 
 def test_images_of_which_people_could_not_tell_widen_the_bounds() -> None:
