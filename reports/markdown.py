@@ -12,11 +12,11 @@ from audit.records import Finding, Interval, Verdict
 from reports.checks import checked
 from reports.noise import settled
 from reports.sentences import sentence
-from reports.summary import audited_generators, depicts_people, drawn, stands_out, title_of
+from reports.summary import audited_generators, depicts_people, drawn, title_of
 from reports.together import where_words
 from reports.truths import truths
 from reports.verdicts import WORDS, advised, overall, ranked, restated, unit_of
-from reports.wording import clean, clip, corrected, count, interval, listed, mark, p_words, quantity, width
+from reports.wording import clean, clip, corrected, count, interval, listed, mark, p_words, quantity, stands_out, width
 
 __all__ = ["Markdown", "escape"]
 

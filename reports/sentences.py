@@ -3,8 +3,7 @@
 import re
 
 from audit.records import Finding
-from reports.summary import stands_out
-from reports.wording import clean, clip, count, counted, interval, is_share, mark, p_words, quantity, width
+from reports.wording import clean, clip, count, counted, interval, is_share, mark, p_words, quantity, stands_out, width
 
 __all__ = ["sentence"]
 

@@ -1,16 +1,17 @@
 """The run in plain words: what was done, what came out, what to be careful about."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from audit.component import Audited
 from audit.records import Finding, RunManifest
+from reports.sentences import sentence
 from reports.strips import Beside, Strip, finding_strip
 from reports.together import cell_label, common_title, comparable, nothing_came, shared_axes
 from reports.truths import truths
 from reports.verdicts import WORDS, overall
-from reports.wording import clean, clip, count, interval, listed, quantity, width
+from reports.wording import clean, clip, count, interval, listed, quantity, stands_out, width
 
 __all__ = [
     "Drawn",
@@ -19,7 +20,6 @@ __all__ = [
     "audited_generators",
     "depicts_people",
     "drawn",
-    "stands_out",
     "summarise",
     "title_of",
 ]
@@ -30,6 +30,7 @@ PEOPLE_SCORERS = frozenset({"faces", "attributes", "zero_shot"})
 MOST_HEADLINES = 6
 MOST_ROWS = 4
 MOST_CAUTIONS = 12
+MOST_EVIDENCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +99,6 @@ def depicts_people(audited: Audited) -> bool:
     return told or any(use in PEOPLE_SCORERS for use in uses)
 
 
-def stands_out(finding: Finding) -> bool:
-    """The interval excludes what an even generator, or no difference, would give."""
-    if finding.expected is None or finding.interval is None:
-        return False
-    return not finding.interval.low <= finding.expected <= finding.interval.high
-
-
 def summarise(audited: Audited) -> Summary:
     """Plain words about a run; every number in them is one of its records or a count of them."""
     headlines = _headlines(audited)
@@ -140,15 +134,40 @@ def _judged(audited: Audited) -> str:
     return f"{count(len(audited.verdicts), 'gate was', 'gates were')} judged: {listed(parts)}."
 
 
-def _standing_out(findings: Iterable[Finding]) -> list[str]:
+def _standing_out(findings: Sequence[Finding]) -> list[str]:
+    return [*_tested(findings), *_compared([finding for finding in findings if finding.p_value is None])]
+
+
+def _tested(findings: Sequence[Finding]) -> list[str]:
+    """How many tests show something after adjustment, and the clearest of each metric in words."""
+    tests = [f for f in findings if f.p_adjusted is not None and "excess" not in f.metric]
+    if not tests:
+        return []
+    shown = [finding for finding in tests if (finding.p_adjusted or 0.0) < 1 - finding.confidence]
+    made = f"{count(len(tests), 'test was', 'tests were')} made, adjusted for those that were made together"
+    told = f"{made}; {len(shown):,} of them {'shows' if len(shown) == 1 else 'show'} evidence for a difference"
+    several = len({finding.generator for finding in findings}) > 1
+    clearest: dict[str, Finding] = {}
+    for finding in sorted(shown, key=lambda f: (f.p_adjusted or 0.0, -abs((f.estimate or 0.0) - (f.expected or 0.0)))):
+        clearest.setdefault(finding.metric.partition(".")[0], finding)
+    named = [sentence(f, _cell(f, several=several)) for f in list(clearest.values())[:MOST_EVIDENCE]]
+    return [f"{told}{', such as:' if named else '.'}", *named]
+
+
+def _cell(finding: Finding, *, several: bool) -> str:
+    levels = [level for key, level in sorted(finding.where.items()) if key not in ("column", "reference")]
+    return ", ".join([*([finding.generator] if several else []), *levels])
+
+
+def _compared(findings: Iterable[Finding]) -> list[str]:
     compared = [finding for finding in findings if finding.expected is not None and finding.interval is not None]
     if not compared:
         return []
     away = sum(map(stands_out, compared))
     return [
-        f"{count(len(compared), 'finding has', 'findings have')} a value to compare with (what an even generator, or no "
-        f"difference, would show at the same n); for {away:,} of them the interval excludes it. Among many findings some "
-        "do so by chance."
+        f"{count(len(compared), 'finding has', 'findings have')} no test but a value to compare with (what an even "
+        f"generator, or no difference, would show at the same n); for {away:,} of them the interval excludes it. Among many "
+        "findings some do so by chance."
     ]
 
 

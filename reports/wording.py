@@ -24,6 +24,7 @@ __all__ = [
     "number",
     "p_words",
     "quantity",
+    "stands_out",
     "tick_words",
     "width",
 ]
@@ -260,3 +261,10 @@ def listed(items: list[str], most: int = 4) -> str:
     if len(items) > most:
         items = [*items[: most - 1], f"{len(items) - most + 1} more"]
     return " and ".join([*([", ".join(items[:-1])] if len(items) > 1 else []), *items[-1:]])
+
+
+def stands_out(finding: Finding) -> bool:
+    """The interval excludes what an even generator, or no difference, would give."""
+    if finding.expected is None or finding.interval is None:
+        return False
+    return not finding.interval.low <= finding.expected <= finding.interval.high

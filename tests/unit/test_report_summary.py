@@ -5,8 +5,9 @@ import pytest
 from audit.component import Audited
 from audit.records import Finding, Interval, RunManifest, Verdict
 from reports.strips import finding_strip, verdict_strip
-from reports.summary import stands_out, summarise
+from reports.summary import summarise
 from reports.together import common_title, comparable
+from reports.wording import stands_out
 
 
 def finding(metric: str = "m.q", **changes: object) -> Finding:
@@ -137,3 +138,22 @@ def test_plain_words_count_what_came_back_and_warn() -> None:
     assert ["no estimate" in c for c in summary.cautions] == [True, False, False, False]
     assert "pack" in summary.cautions[2]
     assert summary.cautions[3] == "Slow."
+
+
+def test_what_stands_out_goes_by_adjusted_tests_and_names_the_clearest_of_each_metric() -> None:
+    known = {"expected": 0.1, "p_value": 0.001}
+    found = [
+        finding("a.skew", where={"job": "nurse"}, p_adjusted=0.002, **known),
+        finding("a.skew", where={"job": "clerk"}, p_adjusted=0.01, **known),
+        finding("a.skew", where={"job": "pilot"}, p_adjusted=0.2, **known),  # the interval excludes .1, the test does not
+        finding("a.excess_skew", where={"job": "nurse"}, p_adjusted=0.002, **known),
+        finding("b.gap", where={"job": "judge"}, p_adjusted=0.04, **known),
+    ]
+    told = " ".join(summarise(audited(found)).sentences)
+    assert "4 tests were made, adjusted for those that were made together; 3 of them show evidence for a difference" in told
+    assert "nurse: " in told
+    assert "judge: " in told
+    assert "clerk" not in told
+    assert "pilot" not in told
+    quiet = " ".join(summarise(audited([finding("a.skew", p_adjusted=0.3, **known)])).sentences)
+    assert "1 test was made, adjusted for those that were made together; 0 of them show evidence for a difference." in quiet
