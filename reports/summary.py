@@ -166,8 +166,8 @@ def _compared(findings: Iterable[Finding]) -> list[str]:
     away = sum(map(stands_out, compared))
     return [
         f"{count(len(compared), 'finding has', 'findings have')} no test but a value to compare with (what an even "
-        f"generator, or no difference, would show at the same n); for {away:,} of them the interval excludes it. Among many "
-        "findings some do so by chance."
+        f"generator, or no difference, would show at the same n); for {away:,} of them the interval excludes it. Among "
+        "many findings some do so by chance."
     ]
 
 
