@@ -11,6 +11,7 @@ from audit.measure import rehearse
 from audit.plan import Plan, check_baselines, differences, make_plan
 from audit.records import Verdict, jsonable
 from audit.results import load_results, read_manifest
+from audit.rules import check_rules
 from audit.run import render
 from audit.spec import AuditSpec, Use, parse_spec
 from audit.store import RunStore
@@ -20,10 +21,10 @@ __all__ = ["conclude", "planned", "planned_again", "say", "stored_spec", "write_
 
 
 def planned(spec: AuditSpec, device: str) -> Plan:
-    """A plan of which every need is met, the baselines of its gates included."""
+    """A plan of which every need is met, the baselines of its gates included, and whose gates can name findings."""
     plan = make_plan(spec, device)
     check_baselines(spec, load_results)
-    rehearse(plan)
+    check_rules(spec.gates, rehearse(plan))
     return plan
 
 

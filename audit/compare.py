@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from audit.gate import difference_of, protocols_differ
 from audit.records import Finding, Interval, Record, RunManifest
 from audit.results import Results
-from audit.stats.paired import Parts, difference
+from audit.stats.paired import Parts
 
 __all__ = ["Change", "Comparison", "Move", "compare"]
 
@@ -56,12 +57,11 @@ def compare(before: Results, after: Results) -> Comparison:
 
 def _move(old: Finding, new: Finding, parts_before: Parts, parts_after: Parts) -> Move:
     base = Move(finding=new.key, title=new.title, before=old.estimate, after=new.estimate, direction="not comparable")
-    if old.protocol != new.protocol:
-        reason = f"protocols differ: {old.protocol}, then {new.protocol}; measure both runs with the same recipe"
-        return base.model_copy(update={"reason": reason})
-    if old.estimate is None or new.estimate is None or not parts_before or not parts_after:
+    if differ := protocols_differ(new, old):
+        return base.model_copy(update={"reason": "; ".join(differ)})
+    moved = None if old.estimate is None or new.estimate is None else difference_of(new, old, parts_after, parts_before)
+    if moved is None:
         return base.model_copy(update={"reason": "one of them has no estimate, or none by cluster"})
-    moved = difference(parts_after, parts_before, confidence=new.confidence, share=new.unit == "share")
     found = {"difference": moved.estimate, "method": moved.method}
     if moved.low is None or moved.high is None:
         return base.model_copy(update={**found, "reason": "one cluster on a side, so no interval"})

@@ -5,25 +5,24 @@ probability (1 - confidence) / 2. All findings that a rule names must pass, whic
 (an intersection-union test).
 """
 
-import difflib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-
-import yaml
 
 from audit.records import Check, Finding, Interval, Verdict
 from audit.results import Results
-from audit.spec import GateRule, nearest
-from audit.stats.paired import difference
+from audit.rules import POINTS, SHARES, limit_fault, named_by, what_there_is
+from audit.spec import GateRule
+from audit.stats.paired import Difference, Parts, difference, recovered_difference
 
-__all__ = ["EXIT_CODES", "exit_code", "judge"]
+__all__ = ["EXIT_CODES", "difference_of", "exit_code", "judge", "protocols_differ"]
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 4}
 WORST_FIRST = ("invalid", "fail", "inconclusive", "pass")
-POINTS = "share difference"
-PERCENT = {"share": "%", "proportion": "%", POINTS: "points"}
+PERCENT = {**dict.fromkeys(SHARES, "%"), POINTS: "points"}
 """Units of parts of a whole, which readers see in per cent, and of their differences: percentage points."""
+CORRECTED = "; corrected by "
+CORRECT_BOTH = "import labels (or state the same calibration) for both runs, or gate `uncorrected_share`"
 
 
 def exit_code(verdicts: tuple[Verdict, ...]) -> int:
@@ -61,14 +60,14 @@ def _drifted(verdicts: tuple[Verdict, ...], failed: Sequence[Check]) -> tuple[Ve
 def _judge_rule(rule: GateRule, results: Results, load: Callable[[str], Results]) -> Iterator[Verdict]:
     kind, _, name = rule.baseline.partition(":")
     within = name if kind == "generator" else ""
-    found = [f for f in results.findings if _named_by(rule, f) and f.generator != within]
+    found = [f for f in results.findings if named_by(rule, f) and f.generator != within]
     if not found:
         yield Verdict(
             gate=_in_words(rule),
             finding="",
             outcome="invalid",
             reason="the run has no such finding",
-            decides=_what_there_is(rule, results),
+            decides=what_there_is(rule, results.findings),
             note=rule.note,
         )
     other = results if within else load(rule.baseline) if rule.baseline else None
@@ -83,30 +82,6 @@ def _judge_rule(rule: GateRule, results: Results, load: Callable[[str], Results]
             yield _against(rule, finding, results, other, within)
 
 
-def _what_there_is(rule: GateRule, results: Results) -> str:
-    """The findings of this metric that a rule could have named."""
-    same = [f for f in results.findings if f.metric == rule.metric and rule.generator in ("", f.generator)]
-    if not same:
-        return f"correct the metric; {nearest(rule.metric, sorted({f.metric for f in results.findings}))}"
-    known = sorted({_as_yaml(finding.where) for finding in same})
-    close = difflib.get_close_matches(_as_yaml(rule.where), known, n=3)
-    shown = "; ".join(f"where: {where}" for where in close or known[:5])
-    return f"correct the rule's where; there is {shown}{'' if close or len(known) <= 5 else ', ...'}"
-
-
-def _as_yaml(where: Mapping[str, str]) -> str:
-    """As it stands in a spec: a level with a colon, or that reads as a number, is quoted."""
-    return yaml.safe_dump(dict(where), default_flow_style=True, allow_unicode=True, width=math.inf).strip()
-
-
-def _named_by(rule: GateRule, finding: Finding) -> bool:
-    return (
-        finding.metric == rule.metric
-        and rule.generator in ("", finding.generator)
-        and dict(rule.where) == dict(finding.where)
-    )
-
-
 def _invalid(rule: GateRule, finding: Finding) -> tuple[str, str] | None:
     """Why this finding cannot be judged, and what would help; None where it can."""
     wanted = finding.n + finding.n_missing
@@ -115,11 +90,8 @@ def _invalid(rule: GateRule, finding: Finding) -> tuple[str, str] | None:
         return why, "draw more images, or mend what is missing"
     if finding.n < rule.min_n:
         return f"{finding.n} draws, fewer than the rule's {rule.min_n}", "ask more probes, or more draws of each"
-    limits = [limit for limit in (rule.at_most, rule.at_least) if limit is not None]
-    if finding.unit in ("share", "proportion") and any(not 0 <= limit <= 1 for limit in limits):
-        return f"the limit {limits[0]:g} is no share", "shares run from 0 to 1: write 0.2 for 20 %"
-    if finding.unit == POINTS and any(not -1 <= limit <= 1 for limit in limits):
-        return f"the limit {limits[0]:g} is no difference of shares", "they run from -1 to 1: write 0.2 for 20 points"
+    if fault := limit_fault(rule, finding):
+        return fault
     if wanted and finding.n_missing / wanted > rule.max_missing_share:
         share = f"{finding.n_missing} of {wanted} draws are missing, more than {rule.max_missing_share:.0%}"
         return share, "see which outcomes are missing, and why; the estimate may not speak for them"
@@ -157,13 +129,11 @@ def _against(rule: GateRule, finding: Finding, results: Results, other: Results,
     if failed := [check for check in other.manifest.checks if not check.passed]:
         reason = f"an instrument of the baseline failed its check: {failed[0].instrument}, {failed[0].what}"
         return _verdict(rule, finding, "invalid", reason, "measure the baseline again with instruments that pass")
-    if base.protocol != finding.protocol:
-        reason = f"protocols differ: {finding.protocol} here, {base.protocol} in the baseline"
-        return _verdict(rule, finding, "invalid", reason, "make both runs with the same scorers, weights, versions and n")
-    new, old = results.parts(finding.key), other.parts(base.key)
-    if not new or not old:
+    if differ := protocols_differ(finding, base):
+        return _verdict(rule, finding, "invalid", *differ)
+    moved = difference_of(finding, base, results.parts(finding.key), other.parts(base.key))
+    if moved is None:
         return _verdict(rule, finding, "invalid", "no contributions by cluster to compare", "measure both runs again")
-    moved = difference(new, old, confidence=finding.confidence, share=finding.unit == "share")
     if moved.low is None or moved.high is None:
         return _verdict(rule, finding, "inconclusive", f"no interval: {moved.method}", "ask more probes")
     assert rule.margin is not None
@@ -173,6 +143,35 @@ def _against(rule: GateRule, finding: Finding, results: Results, other: Results,
     return _decided(
         rule, finding, _Judged(moved.estimate, interval, least, most), f"; against {base.generator}, {moved.method}"
     )
+
+
+def protocols_differ(new: Finding, base: Finding) -> tuple[str, str] | None:
+    """Why two findings of one metric are not of one recipe, and what would help; None where they are."""
+    if new.protocol != base.protocol:
+        reason = f"protocols differ: {new.protocol} here, {base.protocol} in the baseline"
+        if new.protocol.partition(CORRECTED)[0] == base.protocol.partition(CORRECTED)[0]:
+            return reason, CORRECT_BOTH
+        return reason, "make both runs with the same scorers, weights, versions and n"
+    if new.unit == "proportion" and new.confidence != base.confidence:
+        reason = f"confidences differ: {100 * new.confidence:g} % here, {100 * base.confidence:g} % in the baseline"
+        return reason, "measure both runs with the same confidence"
+    return None
+
+
+def difference_of(new: Finding, base: Finding, parts: Parts, parts_of_base: Parts) -> Difference | None:
+    """How far a finding lies above another of the same recipe; None where there is nothing to tell it from.
+
+    Corrected shares are cut to 0 .. 1 and have skew intervals, which their contributions do not show: the interval of
+    their difference is recovered from their own.
+    """
+    if new.unit == "proportion":
+        sides = [
+            (f.estimate, f.interval.low, f.interval.high) for f in (new, base) if f.estimate is not None and f.interval
+        ]
+        return recovered_difference(*sides) if len(sides) == 2 else None
+    if not parts or not parts_of_base:
+        return None
+    return difference(parts, parts_of_base, confidence=new.confidence, share=new.unit == "share")
 
 
 def _counterpart(finding: Finding, results: Results, other: Results, within: str) -> Finding | None:
@@ -213,7 +212,8 @@ def _if_missing(judged: _Judged, finding: Finding, rule: GateRule) -> str:
     if bounds is None or rule.margin is not None or (judged.least <= bounds.low and bounds.high <= judged.most):
         return ""
     reach = f"{_number(bounds.low, finding.unit)} to {_number(bounds.high, finding.unit)}"
-    return f"; {finding.n_missing} draws are missing, and with all of them on one side it could be {reach}"
+    missing = f"{finding.n_missing} draws are missing" if finding.n_missing else "of some draws people could not tell"
+    return f"; {missing}, and with all of them on one side it could be {reach}"
 
 
 def _more_needed(judged: _Judged, finding: Finding) -> str:

@@ -13,7 +13,7 @@ from audit.digest import short
 from audit.errors import AuditError, PluginError
 from audit.human_labels import HumanLabels
 from audit.plan import Plan, PlannedGenerator, PlannedMetric
-from audit.records import Cost
+from audit.records import Cost, Finding
 from audit.store import RunStore
 from audit.table import DRAW_SCHEMA, ScoreTable
 from audit.weights import catalogue
@@ -73,8 +73,11 @@ def measure(
     return measured, costs
 
 
-def rehearse(plan: Plan) -> None:
+def rehearse(plan: Plan) -> list[Finding]:
     """Let every metric measure a run whose every draw failed, so that what does not fit is found before any work.
+
+    Returns:
+        The findings, without estimates. A run may make others too, where it has the data.
 
     Raises:
         AuditError: a metric cannot use what the spec gives it; names the parameter.
@@ -91,14 +94,15 @@ def rehearse(plan: Plan) -> None:
         for scorer in plan.scorers
     }
     context = _context(plan, ScoreTable(pa.Table.from_pylist(rows, schema=DRAW_SCHEMA), plan.probes, scores))
+    findings: list[Finding] = []
     for metric in plan.metrics:
         try:
-            for _ in metric.component.measure(metric.name, context):
-                pass
+            findings += [one.finding for one in list(metric.component.measure(metric.name, context))]
         except AuditError:
             raise
         except Exception:  # a plugin that cannot measure nothing may measure something well
             log.debug("metrics.%s: not rehearsed", metric.name, exc_info=True)
+    return findings
 
 
 def _context(plan: Plan, table: ScoreTable) -> Context:

@@ -12,15 +12,22 @@ from scipy import optimize, stats
 
 from audit.stats.intervals import ASSUMED_CORRELATION, FloatArray, cluster_share, residuals, shrunk_design_effect
 
-__all__ = ["Difference", "Parts", "difference"]
+__all__ = ["Difference", "Limits", "Parts", "difference", "recovered_difference"]
 
 Parts = Mapping[str, tuple[float, float]]
 """Pair id -> (total, n) of one independent unit; units of two sides with equal ids belong together."""
+
+Limits = tuple[float, float, float]
+"""Estimate, low and high limit."""
 
 TINY = 1e-12
 SCORE = (
     "score interval of the discordance at the effective n of the clusters; "
     "where few images differ, a correlation of {:g} within clusters is assumed"
+)
+RECOVERED = (
+    "difference, its interval recovered from those of both sides (Newcombe 1998, method 10); prompts that they share are "
+    "not used, so it is wider than needed where these are alike"
 )
 
 
@@ -33,7 +40,7 @@ class Difference:
     """None (with ``high``) where a side has one unit only, so that nothing is known of its spread."""
     high: float | None
     pairs: int
-    """Units that are in both sides."""
+    """Units that are in both sides; 0 where none are matched."""
     unpaired: int
     """Units that are in one side only."""
     method: str
@@ -101,6 +108,25 @@ def difference(
     return Difference(estimate, estimate - half, estimate + half, matched, alone, method)
 
 
+def recovered_difference(new: Limits, base: Limits) -> Difference:
+    """``new`` minus ``base`` from their own intervals: those of independent estimates (Newcombe 1998, method 10).
+
+    It keeps what the intervals know of their estimates: that they are skew near 0 and 1, and that a classifier's error
+    was corrected. What both sides share, such as prompts, is not used: where they are alike it is wider than needed.
+
+    Args:
+        new, base: estimates with limits of one confidence, which is that of the difference.
+
+    >>> moved = recovered_difference((0.7, 0.59, 0.79), (0.6, 0.49, 0.70))
+    >>> round(moved.estimate, 3), round(moved.low, 3), round(moved.high, 3)
+    (0.1, -0.049, 0.242)
+    """
+    estimate = new[0] - base[0]
+    below = math.hypot(new[0] - new[1], base[2] - base[0])
+    above = math.hypot(new[2] - new[0], base[0] - base[1])
+    return Difference(estimate, estimate - below, estimate + above, 0, 0, RECOVERED)
+
+
 def _spread(new: Parts, base: Parts) -> _Spread:
     first = dict(zip(new, residuals(*_arrays(new)), strict=True))
     second = dict(zip(base, residuals(*_arrays(base)), strict=True))
@@ -127,10 +153,10 @@ def _recovered(
     two = cluster_share(*second, confidence=confidence, correlation=correlation)
     assert one.interval is not None
     assert two.interval is not None
-    middle = one.value - two.value
-    below = math.hypot(one.value - one.interval[0], two.interval[1] - two.value)
-    above = math.hypot(one.interval[1] - one.value, two.value - two.interval[0])
-    return middle - below, middle + above
+    found = recovered_difference((one.value, *one.interval), (two.value, *two.interval))
+    assert found.low is not None
+    assert found.high is not None
+    return found.low, found.high
 
 
 def _scored(new: Parts, base: Parts, variance: float, confidence: float, correlation: float) -> tuple[float, float, str]:

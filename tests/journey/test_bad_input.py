@@ -55,6 +55,18 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]
             BASE + OUTCOMES + "gates: [{metric: outcomes.failed, at_most: 1, where: {dimension: welth}}]",
             ["gates.0.where.dimension", "did you mean 'wealth'"],
         ),
+        (
+            BASE + OUTCOMES + "gates: [{metric: outcomes.failed, at_most: 1, where: {dimention: wealth}}]",
+            ["gates.0.where", "no finding where {dimention: wealth}", "there is where: {dimension: wealth}"],
+        ),
+        (
+            BASE + OUTCOMES + "gates: [{metric: outcomes.failed, at_most: 1, where: {generator: fake}}]",
+            ["gates.0.where", "`generator:` is a key of the rule itself", "there is where: {"],
+        ),
+        (
+            BASE + OUTCOMES + "gates: [{metric: outcomes.failed, at_most: 35}]",
+            ["gates.0.at_most", "the limit 35 is no share", "write 0.2 for 20 %"],
+        ),
         (BASE + "metrics: [{use: outcomes, params: {by: [dimensions]}}]", ["metrics.outcomes", "did you mean 'dimension'"]),
         (BASE.replace("probes: [{use: traits}]\n", ""), ["generators.fake", "no suite under `probes`"]),
         (BASE.replace("use: fake, params: {side: 16, batch: 8}", "use: folder, params: {path: none}"), ["none"]),

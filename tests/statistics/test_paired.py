@@ -6,7 +6,8 @@ from scipy import optimize, stats
 from statsmodels.stats.contingency_tables import mcnemar
 
 from audit.stats.intervals import cluster_share
-from audit.stats.paired import Parts, difference
+from audit.stats.paired import Limits, Parts, difference, recovered_difference
+from audit.stats.prediction_powered import LabelledSubset, prediction_powered_share
 
 
 def _single(values: np.ndarray, prefix: str = "") -> Parts:
@@ -248,6 +249,44 @@ def test_coverage_where_some_units_are_on_one_side_only(m: int, share: float) ->
         low, high = _share_limits(_units(new, m), _units(base[:50], m) | alone)
         covered += low <= 0 <= high
     assert covered / 250 > 0.91
+
+
+def test_a_difference_recovered_from_two_intervals_is_that_of_independent_shares() -> None:
+    def limits(hits: int, n: int) -> Limits:
+        low, high = stats.binomtest(hits, n).proportion_ci(method="wilson")
+        return hits / n, float(low), float(high)
+
+    found = recovered_difference(limits(56, 70), limits(48, 80))
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)  # Newcombe 1998, example a, method 10
+    mirrored = recovered_difference(limits(48, 80), limits(56, 70))
+    assert found.low is not None
+    assert found.high is not None
+    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
+    same = recovered_difference((0.0, 0.0, 0.05), (0.0, 0.0, 0.05))  # cut to 0 on both sides: never a point
+    assert (same.low, same.high) == (-0.05, 0.05)
+
+
+def _corrected(rng: np.random.Generator, share: float) -> Limits:
+    """20 prompts of 30 images, 120 of them labelled by people; the classifier errs both ways."""
+    code = np.repeat(np.arange(20), 30)
+    truth = rng.random(600) < np.repeat(_rates(rng, share, 0.05, 20), 30)
+    read = np.where(truth, rng.random(600) < 0.9, rng.random(600) < 0.08).astype(float)
+    rows = np.sort(rng.choice(600, 120, replace=False))
+    found = prediction_powered_share(LabelledSubset(read, code, rows, truth[rows].astype(float)))
+    assert found.interval is not None
+    return (found.value, *found.interval)
+
+
+@pytest.mark.parametrize("shares", [(0.05, 0.05), (0.1, 0.05), (0.5, 0.4)])
+def test_coverage_of_differences_recovered_from_corrected_shares(shares: tuple[float, float]) -> None:
+    rng = np.random.default_rng(8)
+    covered = 0
+    for _ in range(300):
+        found = recovered_difference(_corrected(rng, shares[0]), _corrected(rng, shares[1]))
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= shares[0] - shares[1] <= found.high
+    assert covered / 300 > 0.93
 
 
 @pytest.mark.slow

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import yaml
 
+from audit.compare import compare
 from audit.component import Contribution, Measured
-from audit.errors import InputError
+from audit.errors import InputError, SpecError
 from audit.gate import exit_code, judge
 from audit.records import Check, Finding, Interval, RunManifest, Verdict
 from audit.results import Results, export, load_results, read_results, write_results
+from audit.rules import check_rules
 from audit.spec import GateRule
 from audit.store import RunStore
 
@@ -118,6 +120,10 @@ def test_a_verdict_says_what_missing_draws_could_do() -> None:
     verdict = only(GateRule(metric="m.x", at_most=0.7), results(partly))
     assert verdict.outcome == "pass"
     assert "50 draws are missing, and with all of them on one side it could be 20.0 % to 80.0 %" in verdict.reason
+    unclear = finding(unit="proportion", n_missing=0, bounds={"low": 0.2, "high": 0.8})
+    reason = only(GateRule(metric="m.x", at_most=0.7), results(unclear)).reason
+    assert "; of some draws people could not tell, and with all of them on one side it could be 20.0 % to 80.0 %" in reason
+    assert "0 draws" not in reason
 
 
 def test_a_rule_names_findings_exactly() -> None:
@@ -276,3 +282,73 @@ def test_differences_of_shares_are_told_in_points_whether_of_groups_or_against_a
     verdict = only(GateRule(metric="m.x", margin=0.05, baseline="base.json"), found, lambda _: found)
     assert verdict.gate == "m.x of g is no more than 5 points worse than base.json"
     assert "points straddles the limit of at most 5 points" in verdict.reason
+
+
+def corrected(estimate: float, low: float, high: float, **changes: object) -> Finding:
+    recipe = "share of 'x'; corrected by labels"
+    return finding(estimate, low, high, **{"unit": "proportion", "protocol": recipe, "better": "none", **changes})
+
+
+@pytest.mark.parametrize(("margin", "outcome"), [(0.25, "pass"), (0.15, "inconclusive"), (0.02, "fail")])
+def test_corrected_shares_are_compared_by_their_own_intervals(margin: float, outcome: str) -> None:
+    new, old = results(corrected(0.15, 0.11, 0.25)), results(corrected(0.0, 0.0, 0.04))  # cut to 0, so without parts
+    verdict = only(GateRule(metric="m.x", margin=margin, baseline="b"), new, lambda _: old)
+    assert verdict.outcome == outcome
+    assert verdict.interval is not None
+    below, above = np.hypot(0.15 - 0.11, 0.04 - 0.0), np.hypot(0.25 - 0.15, 0.0)
+    assert (verdict.interval.low, verdict.interval.high) == pytest.approx((0.15 - below, 0.15 + above))
+    assert "prompts that they share are not used" in verdict.reason
+    (move,) = compare(old, new).moves
+    assert move.interval == verdict.interval
+    assert move.direction == "changed"
+
+
+def test_what_is_corrected_on_one_side_only_is_told_how_to_be_compared() -> None:
+    new, old = results(corrected(0.1, 0.05, 0.2)), results(finding(unit="share", protocol="share of 'x'"))
+    verdict = only(GateRule(metric="m.x", margin=0.1, baseline="b"), new, lambda _: old)
+    assert verdict.outcome == "invalid"
+    assert "import labels (or state the same calibration) for both runs, or gate `uncorrected_share`" in verdict.decides
+    assert "import labels" in compare(old, new).moves[0].reason
+    other = results(finding(protocol="share of 'y'"))
+    told = only(GateRule(metric="m.x", margin=0.1, baseline="b"), new, lambda _: other).decides
+    assert told == "make both runs with the same scorers, weights, versions and n"
+
+
+def test_corrected_shares_of_two_confidences_are_not_compared() -> None:
+    new, old = results(corrected(0.1, 0.05, 0.2)), results(corrected(0.1, 0.05, 0.2, confidence=0.9))
+    verdict = only(GateRule(metric="m.x", margin=0.1, baseline="b"), new, lambda _: old)
+    assert verdict.outcome == "invalid"
+    assert "confidences differ: 95 % here, 90 % in the baseline" in verdict.reason
+
+
+KNOWN = (
+    finding(generator="a", where={"label": "old"}, unit="share"),
+    finding(generator="b", where={"label": "old"}, unit="proportion"),
+    finding(generator="b", where={"label": "young"}, unit="share"),
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"where": {"label": "odl"}, "at_most": 1}, ["gates.1.where: ", "no finding where {label: odl}", "{label: old}"]),
+        (
+            {"where": {"generator": "a", "label": "old"}, "at_most": 1},
+            ["gates.1.where: ", "`generator:` is a key of the rule"],
+        ),
+        ({"generator": "a", "where": {"label": "young"}, "at_most": 1}, ["gates.1.generator: ", "nothing of 'a'", "b"]),
+        ({"generator": "c", "where": {"label": "none"}, "at_most": 1}, ["gates.1.generator: ", "known: a, b"]),
+        ({"where": {"label": "old"}, "at_least": 35}, ["gates.1.at_least: the limit 35 is no share", "0.2 for 20 %"]),
+    ],
+)
+def test_a_rule_that_can_never_match_is_a_fault_of_the_spec(rule: dict, words: list[str]) -> None:
+    fine = GateRule(metric="m.x", where={"label": "old"}, at_most=0.5)
+    with pytest.raises(SpecError) as caught:
+        check_rules([fine, GateRule(metric="m.x", **rule)], KNOWN)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_rule_on_what_only_data_can_show_is_left_alone() -> None:
+    check_rules([GateRule(metric="m.uncorrected", where={"label": "old"}, at_most=35)], KNOWN)
+    check_rules([GateRule(metric="m.x", generator="b", where={"label": "young"}, at_most=0.5)], KNOWN)
