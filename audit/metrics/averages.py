@@ -72,6 +72,15 @@ def _estimate(parts: Parts, quantity: Quantity) -> Estimate:
     return cluster_mean(parts.total, parts.n, confidence=quantity.confidence)
 
 
+def _within_shares(found: Estimate, quantity: Quantity) -> Interval:
+    """The interval; of a corrected share cut to 0 .. 1, but never past its estimate."""
+    assert found.interval is not None
+    low, high = found.interval
+    if quantity.unit == "proportion":
+        low, high = min(max(low, 0.0), found.value), max(min(high, 1.0), found.value)
+    return Interval(low=low, high=high)
+
+
 def average(quantity: Quantity, sample: Sample, scores: Scores, cell: Cell) -> Measured:
     """The finding of one cell, with its contributions."""
     present, missing = cell.among(scores.present), cell.among(~scores.present)
@@ -89,7 +98,7 @@ def average(quantity: Quantity, sample: Sample, scores: Scores, cell: Cell) -> M
         generator=sample.generator,
         where=quantity.where(cell),
         estimate=found.value if found else None,
-        interval=Interval(low=found.interval[0], high=found.interval[1]) if found and found.interval else None,
+        interval=_within_shares(found, quantity) if found and found.interval else None,
         confidence=quantity.confidence,
         unit=quantity.unit,
         better=quantity.better,

@@ -73,8 +73,9 @@ class Counterfactual(Metric):
             raise SpecError(f"metrics.{name}.params.{error}") from error
         for generator in context.generators:
             sample = Sample.of(context, generator)
-            quantity, scores = self._read(name, sample, context)
-            yield from self._of_one(ArmFindings(name, Arms.of(sample, roles.axis), roles, quantity, scores), column)
+            arms = Arms.of(sample, roles.axis)
+            quantity, scores = self._read(name, arms, roles, context)
+            yield from self._of_one(ArmFindings(name, arms, roles, quantity, scores), column)
 
     def _of_one(self, findings: ArmFindings, column: Column) -> Iterator[Measured]:
         placebo = findings.placebo()
@@ -87,8 +88,8 @@ class Counterfactual(Metric):
         if self.level is not None:
             yield from adjusted(findings.flipped(column, self.column), self.adjust, "arms")
 
-    def _read(self, name: str, sample: Sample, context: Context) -> tuple[Quantity, Scores]:
-        column = context.columns[self.column]
+    def _read(self, name: str, arms: Arms, roles: Roles, context: Context) -> tuple[Quantity, Scores]:
+        column, sample = context.columns[self.column], arms.sample
         quantity = Quantity(
             name=name,
             title=mean_title(column) if self.level is None else share_title(column, self.level),
@@ -101,5 +102,6 @@ class Counterfactual(Metric):
         )
         if self.level is None:
             return quantity, sample.numbers(self.column)
-        read = reading(sample, self.column, self.level, context)
+        groups = {level: arms.rows(level) for level in (roles.neutral, *roles.placebos, *roles.arms)}
+        read = reading(sample, self.column, self.level, context, groups)
         return replace(quantity, unit=read.unit, note=read.note, correction=read.correction), read.scores

@@ -113,7 +113,8 @@ class Disparity(Metric):
         assert self.column is not None
         if self.level is None:
             return self._number(name, self.column, context), sample.numbers(self.column)
-        read = reading(sample, self.column, self.level, context)
+        cells = [cell for cell in sample.cells((self.by,)) if cell.axis and len(cell.rows) >= self.min_n]
+        read = reading(sample, self.column, self.level, context, {cell.level: cell.rows for cell in cells})
         quantity = Quantity(
             name=f"{name}.mean",
             title=share_title(context.columns[self.column], self.level),

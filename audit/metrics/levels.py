@@ -13,7 +13,7 @@ from audit.metrics.sample import Cell, Floats, Ints, Sample, Scores, why_missing
 from audit.metrics.wording import lowered
 from audit.records import Finding, Interval
 from audit.stats import paired
-from audit.stats.gaps import GapNull, difference_values, gap, permuted_gap
+from audit.stats.gaps import Gap, GapNull, difference_values, gap, permuted_gap
 from audit.table import Strings
 
 __all__ = ["Levels"]
@@ -81,7 +81,7 @@ class Levels:
         highest, lowest = self.cells[found.highest].level, self.cells[found.lowest].level
         update = {
             "estimate": found.value,
-            "interval": Interval(low=found.interval[0], high=found.interval[1]) if found.interval else None,
+            "interval": self._gap_interval(found) if found.interval else None,
             "expected": null.mean,
             "title": finding.title if highest == lowest else f"{finding.title}: {highest} minus {lowest}",
             "better": "lower",
@@ -109,6 +109,12 @@ class Levels:
             moved = moved.model_copy(update={"bounds": self._difference_bounds(one, other)})
             told = sentences(self._difference_told(moved, first, second), moved.note)
             yield Measured(moved.model_copy(update={"note": told}), self._parts(first, second))
+
+    def _gap_interval(self, found: Gap) -> Interval:
+        """The interval; between corrected shares no more than 1, but never short of the gap."""
+        assert found.interval is not None
+        low, high = found.interval
+        return Interval(low=low, high=max(min(high, 1.0), found.value) if self.quantity.unit == "proportion" else high)
 
     def _gap_title(self) -> str:
         axis = f"levels of {self.cells[0].axis}" if self.cells else "levels"

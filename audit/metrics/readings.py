@@ -1,5 +1,6 @@
 """Labels of a column as numbers by draw: as the classifier gave them, or corrected by what people saw in some draws."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -81,8 +82,13 @@ def corrected_protocol(recipe: str, correction: str) -> str:
     return recipe if correction in ("", "uncorrected") else f"{recipe}; corrected by {correction}"
 
 
-def reading(sample: Sample, column: str, label: str, context: Context) -> Reading:
-    """Whether each draw has a label of a column, corrected where people's labels of enough draws were imported."""
+def reading(sample: Sample, column: str, label: str, context: Context, groups: Mapping[str, Ints] | None = None) -> Reading:
+    """Whether each draw has a label of a column, corrected where people's labels of enough draws were imported.
+
+    Args:
+        groups: name -> positions of the draws of each group that is to be compared. Each needs labels enough: a
+            handful of them corrects by noise, and that noise looks like a difference.
+    """
     value, present, reason = sample.labels(column)
     read = (value == label).astype(np.float64)
     told = people(sample, column, present, context)
@@ -91,9 +97,24 @@ def reading(sample: Sample, column: str, label: str, context: Context) -> Readin
     rows = np.flatnonzero(present)
     if not enough(told, rows, sample.units(rows)):
         return Reading(Scores(read, present, reason), "uncorrected", "share", f"{UNCORRECTED} ({told.lacks})")
+    if thin := _thin(sample, told, present, groups or {}):
+        return Reading(Scores(read, present, reason), "uncorrected", "share", f"{UNCORRECTED} ({thin})")
     found = np.zeros(len(read))
     found[rows] = pseudo_values(subset(sample, rows, read[rows], told, label))
     return Reading(Scores(found, present, reason), "labels", "proportion", told.corrects)
+
+
+def _thin(sample: Sample, told: People, present: Mask, groups: Mapping[str, Ints]) -> str:
+    """Which groups have too few labels by people to be corrected, in words; empty where none has."""
+    lacking = []
+    for name, chosen in groups.items():
+        rows = chosen[present[chosen]]
+        within = told.within(rows)
+        if len(rows) and not enough(within, rows, sample.units(rows)):
+            lacking.append(f"{name} ({len(within.rows)})")
+    more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+    need = f"; at least {FEWEST_LABELS}, of two prompts, are needed at each"
+    return f"too few labels by people at {', '.join(lacking[:3])}{more}{need}" if lacking else ""
 
 
 def enough(told: People, rows: Ints, units: Units) -> bool:

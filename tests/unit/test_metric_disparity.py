@@ -377,3 +377,28 @@ def test_a_column_that_does_not_fit_is_named(params: dict[str, object], message:
     world = _paired(0.0).declare(attributes=FACE).declare(features=VECTOR)
     with pytest.raises(SpecError, match=message):
         list(Disparity.model_validate({"by": "identity"} | params).measure("gap", world.context()))
+
+
+def test_levels_with_a_handful_of_labels_leave_the_comparison_uncorrected_and_are_named() -> None:
+    world, rng = World().declare(attributes=FACE), np.random.default_rng(3)
+    for level in range(12):
+        for number in range(4):
+            for index in range(10):
+                label = "feminine" if rng.random() < 0.5 else "masculine"
+                world.draw("model", prompt(f"{number} job {level}", job=f"job {level}"), index, {GENDER: label})
+    chosen = np.sort(rng.choice(len(world.rows), 60, replace=False))
+    rows = [world.rows[row] for row in chosen]
+    column = {name: np.array([row[name] for row in rows], dtype=object) for name in ("generator", "probe", "image")}
+    told = np.where(rng.random(60) < 0.5, "feminine", "masculine").astype(object)
+    index = np.array([row["index"] for row in rows])
+    labels = HumanLabels(**column, index=index, label=told, inclusion=np.full(60, 60 / 480), raters=1)
+    plain = world.context()
+    context = Context(plain.table, plain.generators, 0.95, 7, plain.columns, plain.protocols, labels={GENDER: labels})
+    metric = Disparity(column=GENDER, level="feminine", by="job")
+    for one in metric.measure("gap", context):
+        finding = one.finding
+        assert finding.correction == "uncorrected"
+        assert "too few labels by people at job" in finding.note
+        assert "at least 10, of two prompts, are needed at each" in finding.note
+        if finding.interval is not None:
+            assert -1 <= finding.interval.low <= finding.interval.high <= 1
