@@ -7,7 +7,7 @@ import numpy as np
 
 from audit.component import Column, Measured
 from audit.metrics.arms import Arms, Beside, Roles
-from audit.metrics.averages import ONE_PROBE, SHARES, Quantity, average, sentences
+from audit.metrics.averages import ONE_PROBE, Quantity, average, sentences
 from audit.metrics.contrasts import amount, apart, told_interval
 from audit.metrics.readings import corrected_protocol
 from audit.metrics.sample import RESERVED, Cell, Ints, Scores, contributions, why_missing
@@ -139,7 +139,7 @@ class ArmFindings:
             "clusters": len(units.names),
             "p_value": found.p_value,
             "method": f"draws of equal pair and seed; {found.moved.method}",
-            "bounds": beside.bounds() if quantity.unit in SHARES else None,
+            "bounds": beside.bounds(quantity.unit),
             "evidence": self._evidence(beside),
         }
         finding = finding.model_copy(update=update)

@@ -7,7 +7,7 @@ import numpy as np
 
 from audit.component import Context
 from audit.errors import SpecError
-from audit.metrics.averages import Quantity
+from audit.metrics.averages import SHARES, Quantity, cut
 from audit.metrics.contrasts import Contrast, contrast
 from audit.metrics.sample import Floats, Ints, Mask, Sample, Scores, Units
 from audit.records import Interval, Probe
@@ -118,9 +118,9 @@ class Beside:
         """(m,) how far each draw lies above its partners."""
         return self.new - self.base
 
-    def bounds(self) -> Interval | None:
-        """The extremes as a record."""
-        return None if self.extremes is None else Interval(low=self.extremes[0], high=self.extremes[1])
+    def bounds(self, unit: str) -> Interval | None:
+        """The extremes as a record, cut to -1 .. 1; None unless the unit is one of shares."""
+        return cut(self.extremes, unit, -1.0) if unit in SHARES else None
 
     def contrast(self, quantity: Quantity, units: Units) -> Contrast:
         """Mean difference by unit, each as large on both sides, so that seeds cancel."""

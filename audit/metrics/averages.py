@@ -18,11 +18,13 @@ __all__ = [
     "SHARES",
     "Quantity",
     "average",
+    "cut",
     "evidence",
     "family",
     "intervals",
     "panelled",
     "sentences",
+    "within",
     "worst_case",
 ]
 
@@ -72,13 +74,20 @@ def _estimate(parts: Parts, quantity: Quantity) -> Estimate:
     return cluster_mean(parts.total, parts.n, confidence=quantity.confidence)
 
 
-def _within_shares(found: Estimate, quantity: Quantity) -> Interval:
-    """The interval; of a corrected share cut to 0 .. 1, but never past its estimate."""
-    assert found.interval is not None
-    low, high = found.interval
-    if quantity.unit == "proportion":
-        low, high = min(max(low, 0.0), found.value), max(min(high, 1.0), found.value)
-    return Interval(low=low, high=high)
+def within(value: float, unit: str, least: float = 0.0) -> float:
+    """A number cut to what shares can be, ``least`` .. 1; as it is where the unit is not one of shares.
+
+    A mean of prediction-powered pseudo-values, and its t interval, may leave 0 .. 1.
+
+    >>> within(1.04, "proportion"), within(-1.04, "proportion", -1.0), within(1.04, "px")
+    (1.0, -1.0, 1.04)
+    """
+    return min(max(value, least), 1.0) if unit in SHARES else value
+
+
+def cut(ends: tuple[float, float] | None, unit: str, least: float = 0.0) -> Interval | None:
+    """An interval with both ends ``within`` what shares can be."""
+    return None if ends is None else Interval(low=within(ends[0], unit, least), high=within(ends[1], unit, least))
 
 
 def average(quantity: Quantity, sample: Sample, scores: Scores, cell: Cell) -> Measured:
@@ -97,8 +106,8 @@ def average(quantity: Quantity, sample: Sample, scores: Scores, cell: Cell) -> M
         protocol=quantity.protocol,
         generator=sample.generator,
         where=quantity.where(cell),
-        estimate=found.value if found else None,
-        interval=_within_shares(found, quantity) if found and found.interval else None,
+        estimate=within(found.value, quantity.unit) if found else None,
+        interval=cut(found.interval, quantity.unit) if found else None,
         confidence=quantity.confidence,
         unit=quantity.unit,
         better=quantity.better,
@@ -168,7 +177,7 @@ def worst_case(successes: float, n: int, missing: int) -> Interval | None:
     """Range of the share over everything that the missing draws might have been (Manski 1989)."""
     if not missing:
         return None
-    return Interval(low=successes / (n + missing), high=(successes + missing) / (n + missing))
+    return cut((successes / (n + missing), (successes + missing) / (n + missing)), "share")
 
 
 def evidence(sample: Sample, scores: Scores, present: Ints, *, share: bool) -> tuple[str, ...]:

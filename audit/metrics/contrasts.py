@@ -1,14 +1,14 @@
 """One estimate less another: its test, the adjustment for many of them, and how it is told."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from audit.component import Column, Measured
 from audit.errors import SpecError
-from audit.metrics.averages import Quantity, sentences
+from audit.metrics.averages import Quantity, sentences, within
 from audit.metrics.wording import described
 from audit.records import Finding, Interval
 from audit.stats.inversion import p_value
@@ -76,7 +76,7 @@ def compared(name: str, path: str, level: str | None, columns: Mapping[str, Colu
 
 
 def contrast(quantity: Quantity, new: Parts, base: Parts) -> Contrast:
-    """``new`` less ``base``, as differences of shares where the quantity is a share."""
+    """``new`` less ``base``, as differences of shares where the quantity is a share; of corrected shares cut to -1 .. 1."""
     share = quantity.unit == "share"
 
     def at(confidence: float) -> Difference:
@@ -93,7 +93,9 @@ def contrast(quantity: Quantity, new: Parts, base: Parts) -> Contrast:
         return Contrast(moved, None)
     size = sum(abs(total) for total, _ in base.values()) / sum(n for _, n in base.values())
     negligible = abs(moved.estimate) <= NEGLIGIBLE * size
-    return Contrast(moved, 1.0 if negligible else p_value(ends))
+    assert moved.high is not None
+    estimate, low, high = (within(value, quantity.unit, -1.0) for value in (moved.estimate, moved.low, moved.high))
+    return Contrast(replace(moved, estimate=estimate, low=low, high=high), 1.0 if negligible else p_value(ends))
 
 
 def adjusted(measured: Sequence[Measured], how: Adjustment, what: str) -> list[Measured]:
@@ -137,7 +139,7 @@ def amount(value: float, unit: str) -> str:
     ('12.3 %', '-12.3 points', '3.14 px')
     """
     if unit in ("share", "proportion"):
-        return f"{100 * value:.1f} %"
+        return f"{100 * within(value, unit):.1f} %"
     if unit == POINTS:
         return f"{100 * value:.1f} points"
     return f"{value:.3g} {unit}".rstrip()

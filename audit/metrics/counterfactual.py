@@ -13,7 +13,7 @@ from audit.metrics.arms import Arms, Roles
 from audit.metrics.averages import Quantity, panelled
 from audit.metrics.contrasts import Adjustment, adjusted, compared
 from audit.metrics.readings import reading
-from audit.metrics.sample import Sample, Scores, protocol
+from audit.metrics.sample import Ints, Sample, Scores, protocol
 from audit.metrics.wording import mean_title, meaning, share_title
 
 __all__ = ["Counterfactual"]
@@ -30,6 +30,8 @@ class Counterfactual(Metric):
 
     A draw that lacks its partner (refused, no face) is missing. The bounds of shares are the worst case over what the
     missing side might have shown; what is known of the other side counts, so they may leave the estimate out.
+
+    Shares of a label are corrected by people's labels only where these are enough of every arm that is compared.
     """
 
     quantities: ClassVar[tuple[str, ...]] = ("effect", "placebo", "beyond_placebo", "flipped")
@@ -102,6 +104,14 @@ class Counterfactual(Metric):
         )
         if self.level is None:
             return quantity, sample.numbers(self.column)
-        groups = {level: arms.rows(level) for level in (roles.neutral, *roles.placebos, *roles.arms)}
-        read = reading(sample, self.column, self.level, context, groups)
+        read = reading(sample, self.column, self.level, context, self._groups(arms, roles))
         return replace(quantity, unit=read.unit, note=read.note, correction=read.correction), read.scores
+
+    def _groups(self, arms: Arms, roles: Roles) -> dict[str, Ints]:
+        """Positions of the draws of each side that is large enough to be compared: arms, and all placebos together."""
+        present = arms.sample.labels(self.column)[1]
+        sides: dict[str, tuple[str, ...]] = {level: (level,) for level in (roles.neutral, *roles.placebos, *roles.arms)}
+        if len(roles.placebos) > 1:
+            sides |= {"all placebos": roles.placebos}
+        rows = {name: arms.rows(*levels) for name, levels in sides.items()}
+        return {name: chosen for name, chosen in rows.items() if present[chosen].sum() >= self.min_n}

@@ -35,7 +35,10 @@ class Disparity(Metric):
     The gap is the highest less the lowest mean. Noise alone makes it larger than 0, the more so the more levels there
     are, so ``expected`` says what the same draws show when levels mean nothing (labels shuffled between probes, or
     within counterfactual pairs), and the p-value how often they then show as much. Arms of a pair share their seeds and are
-    compared pair by pair.
+    compared pair by pair. Differences of each two levels are made for up to 6 levels; of more there is the gap alone, which
+    says so, and a gate on ``difference`` finds nothing to judge.
+
+    Shares of a label are corrected by people's labels only where these are enough at every level that is compared.
 
     What ``columns``, ``outcomes`` and ``found`` ask is told apart by ``where.column`` (``where: {column: refused}``); of
     ``found`` also by ``where.label: found``. What ``column`` asks has neither.
@@ -113,8 +116,10 @@ class Disparity(Metric):
         assert self.column is not None
         if self.level is None:
             return self._number(name, self.column, context), sample.numbers(self.column)
-        cells = [cell for cell in sample.cells((self.by,)) if cell.axis and len(cell.rows) >= self.min_n]
-        read = reading(sample, self.column, self.level, context, {cell.level: cell.rows for cell in cells})
+        present = sample.labels(self.column)[1]
+        levels = {cell.level: cell.among(present) for cell in sample.cells((self.by,)) if cell.axis}
+        groups = {level: rows for level, rows in levels.items() if len(rows) >= self.min_n}
+        read = reading(sample, self.column, self.level, context, groups)
         quantity = Quantity(
             name=f"{name}.mean",
             title=share_title(context.columns[self.column], self.level),

@@ -7,19 +7,20 @@ from itertools import combinations
 import numpy as np
 
 from audit.component import Measured, Parts
-from audit.metrics.averages import SHARES, Quantity, sentences
+from audit.metrics.averages import SHARES, Quantity, cut, sentences, within
 from audit.metrics.contrasts import Contrast, amount, apart, contrast, told_interval
 from audit.metrics.sample import Cell, Floats, Ints, Sample, Scores, why_missing
 from audit.metrics.wording import lowered
 from audit.records import Finding, Interval
 from audit.stats import paired
-from audit.stats.gaps import Gap, GapNull, difference_values, gap, permuted_gap
+from audit.stats.gaps import GapNull, difference_values, gap, permuted_gap
 from audit.table import Strings
 
 __all__ = ["Levels"]
 
 MOST_PAIRS_OF = 6
 """With more levels than this, only the largest difference is reported, not that of every pair."""
+NO_PAIRS = f"Differences of each two levels are made for up to {MOST_PAIRS_OF} levels, so there are none here"
 MOST_LEVELS = 1000
 """Every two levels are compared for the largest gap, so the work grows with the square of their number."""
 ONE_PROBE = "A level has one probe: this speaks of these probes only, not of other prompts or classes."
@@ -80,8 +81,8 @@ class Levels:
         null = permuted_gap(self.totals, self.sizes, np.random.default_rng(seed))
         highest, lowest = self.cells[found.highest].level, self.cells[found.lowest].level
         update = {
-            "estimate": found.value,
-            "interval": self._gap_interval(found) if found.interval else None,
+            "estimate": within(found.value, quantity.unit),
+            "interval": cut(found.interval, quantity.unit),
             "expected": null.mean,
             "title": finding.title if highest == lowest else f"{finding.title}: {highest} minus {lowest}",
             "better": "lower",
@@ -97,7 +98,7 @@ class Levels:
         return Measured(finding, self._parts(found.highest, found.lowest))
 
     def differences(self) -> Iterator[Measured]:
-        """Difference of each two levels; none where there are more than six."""
+        """Difference of each two levels; none where there are more than six, which the note of the gap says."""
         if len(self.cells) > MOST_PAIRS_OF:
             return
         for first, second in combinations(range(len(self.cells)), 2):
@@ -110,12 +111,6 @@ class Levels:
             told = sentences(self._difference_told(moved, first, second), moved.note)
             yield Measured(moved.model_copy(update={"note": told}), self._parts(first, second))
 
-    def _gap_interval(self, found: Gap) -> Interval:
-        """The interval; between corrected shares no more than 1, but never short of the gap."""
-        assert found.interval is not None
-        low, high = found.interval
-        return Interval(low=low, high=max(min(high, 1.0), found.value) if self.quantity.unit == "proportion" else high)
-
     def _gap_title(self) -> str:
         axis = f"levels of {self.cells[0].axis}" if self.cells else "levels"
         return f"Largest gap in {lowered(self.quantity.title)} between {axis}"
@@ -126,7 +121,8 @@ class Levels:
         mean, high = amount(null.mean, finding.unit), amount(null.high, finding.unit)
         size = f"{amount(finding.estimate or 0.0, finding.unit)} apart ({told_interval(finding)})"
         by_chance = f"Where levels mean nothing it is {mean} on average, and below {high} in 97.5 % of shuffles"
-        return f"{order}; {size}. {by_chance}"
+        pairs = f". {NO_PAIRS}" if len(self.cells) > MOST_PAIRS_OF else ""
+        return f"{order}; {size}. {by_chance}{pairs}"
 
     def _difference_told(self, finding: Finding, first: int, second: int) -> str:
         one, other = (f"{self.cells[k].level} ({amount(self._mean(k), self.quantity.unit)})" for k in (first, second))
@@ -156,14 +152,14 @@ class Levels:
             return None
         might = (np.arange(len(low)) < kept) | (missing > 0)
         least, most = _furthest(low[:kept], high[:kept]), _furthest(high[might], low[might])
-        return Interval(low=max(0.0, least), high=most)
+        return cut((least, most), self.quantity.unit)
 
     def _difference_bounds(self, first: Cell, second: Cell) -> Interval | None:
         """The same of the first level less the second."""
         low, high, missing = self._extremes([first, second])
         if self.quantity.unit not in SHARES or not missing.any():
             return None
-        return Interval(low=float(low[0] - high[1]), high=float(high[0] - low[1]))
+        return cut((float(low[0] - high[1]), float(high[0] - low[1])), self.quantity.unit, -1.0)
 
     def _extremes(self, cells: Sequence[Cell]) -> tuple[Floats, Floats, Floats]:
         """(k,) least and largest share of each level, whatever its missing draws were, and how many these are."""

@@ -98,7 +98,7 @@ def reading(sample: Sample, column: str, label: str, context: Context, groups: M
     if not enough(told, rows, sample.units(rows)):
         return Reading(Scores(read, present, reason), "uncorrected", "share", f"{UNCORRECTED} ({told.lacks})")
     if thin := _thin(sample, told, present, groups or {}):
-        return Reading(Scores(read, present, reason), "uncorrected", "share", f"{UNCORRECTED} ({thin})")
+        return Reading(Scores(read, present, reason), "uncorrected", "share", f"{UNCORRECTED}. {thin}")
     found = np.zeros(len(read))
     found[rows] = pseudo_values(subset(sample, rows, read[rows], told, label))
     return Reading(Scores(found, present, reason), "labels", "proportion", told.corrects)
@@ -112,9 +112,10 @@ def _thin(sample: Sample, told: People, present: Mask, groups: Mapping[str, Ints
         within = told.within(rows)
         if len(rows) and not enough(within, rows, sample.units(rows)):
             lacking.append(f"{name} ({len(within.rows)})")
-    more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
+    named = ", ".join(lacking[:3]) if len(lacking) != 2 else " and ".join(lacking)
+    more = f" and {len(lacking) - 3} more levels" if len(lacking) > 3 else ""
     need = f"; at least {FEWEST_LABELS}, of two prompts, are needed at each"
-    return f"too few labels by people at {', '.join(lacking[:3])}{more}{need}" if lacking else ""
+    return f"Uncorrected for classifier error: too few labels by people at {named}{more}{need}" if lacking else ""
 
 
 def enough(told: People, rows: Ints, units: Units) -> bool:

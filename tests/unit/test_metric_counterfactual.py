@@ -150,6 +150,26 @@ def test_labels_of_people_correct_an_effect_that_a_classifier_makes_up() -> None
     assert right[flipped].protocol == naive[flipped].protocol
 
 
+@pytest.mark.parametrize(("labelled", "correction"), [(9, "uncorrected"), (10, "labels")])
+def test_every_arm_needs_labels_enough_or_none_is_corrected(labelled: int, correction: str) -> None:
+    world = _world(_labels(dict.fromkeys(ARMS, 0.5)))
+    arms = [world.probes[str(draw["probe"])].levels["arm"] for draw in world.rows]
+    rng = np.random.default_rng(4)
+    rows = [rng.choice(np.flatnonzero(np.array(arms) == arm), 40, replace=False) for arm in ARMS]
+    chosen = np.sort(np.concatenate([rows[0], rows[1], rows[2][:labelled]]))
+    column = {key: np.array([world.rows[k][key] for k in chosen], dtype=object) for key in ("generator", "probe", "image")}
+    index = np.array([world.rows[k]["index"] for k in chosen], dtype=np.int64)
+    told = np.where(rng.random(len(chosen)) < 0.5, "feminine", "masculine").astype(object)
+    labels = HumanLabels(**column, index=index, label=told, inclusion=np.full(len(chosen), 0.5), raters=1)
+    for key, finding in _gender(replace(world.context(), labels={GENDER: labels})).items():
+        if "flipped" in key:
+            continue
+        assert finding.correction == correction
+        assert -1 <= finding.interval.low <= finding.interval.high <= 1
+        few = "Uncorrected for classifier error: too few labels by people at age: older (9); at least 10"
+        assert (few in finding.note) == (correction == "uncorrected")
+
+
 def test_identical_arms_have_an_interval_and_no_p_value_below_one() -> None:
     finding = _gender(_world(_labels(dict.fromkeys(ARMS, 0.3))))["cf.beyond_placebo[model; arm=age: older]"]
     assert finding.estimate == 0

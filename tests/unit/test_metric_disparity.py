@@ -1,5 +1,7 @@
 """Metric ``disparity`` on planted gaps."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +11,7 @@ from pydantic import ValidationError
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from audit.component import Context
+from audit.component import Context, Measured
 from audit.errors import SpecError
 from audit.human_labels import HumanLabels
 from audit.metrics.disparity import Disparity
@@ -387,18 +389,102 @@ def test_levels_with_a_handful_of_labels_leave_the_comparison_uncorrected_and_ar
                 label = "feminine" if rng.random() < 0.5 else "masculine"
                 world.draw("model", prompt(f"{number} job {level}", job=f"job {level}"), index, {GENDER: label})
     chosen = np.sort(rng.choice(len(world.rows), 60, replace=False))
-    rows = [world.rows[row] for row in chosen]
-    column = {name: np.array([row[name] for row in rows], dtype=object) for name in ("generator", "probe", "image")}
-    told = np.where(rng.random(60) < 0.5, "feminine", "masculine").astype(object)
-    index = np.array([row["index"] for row in rows])
-    labels = HumanLabels(**column, index=index, label=told, inclusion=np.full(60, 60 / 480), raters=1)
-    plain = world.context()
-    context = Context(plain.table, plain.generators, 0.95, 7, plain.columns, plain.protocols, labels={GENDER: labels})
-    metric = Disparity(column=GENDER, level="feminine", by="job")
-    for one in metric.measure("gap", context):
+    context = _told(world, chosen, np.where(rng.random(60) < 0.5, "feminine", "masculine"))
+    plain, found = (
+        list(Disparity(column=GENDER, level="feminine", by="job").measure("gap", of)) for of in (world.context(), context)
+    )
+    assert [one.finding.interval for one in found] == [one.finding.interval for one in plain]
+    for one in found:
         finding = one.finding
         assert finding.correction == "uncorrected"
-        assert "too few labels by people at job" in finding.note
-        assert "at least 10, of two prompts, are needed at each" in finding.note
+        assert finding.unit in ("share", "share difference")
+        assert "Uncorrected for classifier error: too few labels by people at job" in finding.note
+        assert finding.note.count("job ") >= 3
+        assert re.search(r" and \d more levels; at least 10, of two prompts, are needed at each", finding.note)
         if finding.interval is not None:
-            assert -1 <= finding.interval.low <= finding.interval.high <= 1
+            assert 0 <= finding.interval.low <= finding.interval.high <= 1
+
+
+def _told(world: World, chosen: np.ndarray, label: np.ndarray) -> Context:
+    """With people's labels of some draws, chosen with equal probability."""
+    rows = [world.rows[row] for row in chosen]
+    column = {name: np.array([row[name] for row in rows], dtype=object) for name in ("generator", "probe", "image")}
+    index = np.array([row["index"] for row in rows], dtype=np.int64)
+    inclusion = np.full(len(rows), len(rows) / len(world.rows))
+    labels = HumanLabels(**column, index=index, label=label.astype(object), inclusion=inclusion, raters=1)
+    return replace(world.context(), labels={GENDER: labels})
+
+
+def _misread(rng: np.random.Generator, share: Mapping[str, float], sees: float) -> tuple[World, list[np.ndarray]]:
+    """Two or more groups of 20 prompts and 10 draws: what is there, of which a classifier sees a share in group b."""
+    world, true = World().declare(attributes=FACE), []
+    for group, of in share.items():
+        real = rng.random(200) < of
+        read = real & ((rng.random(200) < sees) | (group != "b"))
+        for row, label in enumerate(np.where(read, "feminine", "masculine")):
+            world.draw("model", prompt(f"{group} {row // 10}", group=group), row % 10, {GENDER: str(label)})
+        true.append(np.where(real, "feminine", "masculine"))
+    return world, true
+
+
+def test_levels_with_a_hundred_labels_each_are_corrected_and_cover() -> None:
+    audits, rng, covered, naive = 60, np.random.default_rng(21), [], []
+    metric, key = Disparity(column=GENDER, level="feminine", by="group"), "gap.difference[model; against=b, group=a]"
+    for _ in range(audits):
+        world, true = _misread(rng, {"a": 0.5, "b": 0.5}, 0.6)
+        chosen = np.concatenate([np.sort(rng.choice(200, 100, replace=False)) + 200 * k for k in range(2)])
+        context = _told(world, chosen, np.concatenate(true)[chosen])
+        one, plain = (
+            {f.finding.key: f.finding for f in metric.measure("gap", of)}[key] for of in (context, world.context())
+        )
+        assert one.correction == "labels"
+        covered.append(one.interval.low <= 0 <= one.interval.high)
+        naive.append(plain.interval.low <= 0 <= plain.interval.high)
+    assert np.mean(covered) >= 0.95 - 2.5 * np.sqrt(0.05 * 0.95 / audits)
+    assert np.mean(naive) < 0.3
+
+
+def test_corrected_shares_gaps_and_differences_stay_within_what_shares_can_be() -> None:
+    rng = np.random.default_rng(22)
+    world, true = _misread(rng, {"a": 0.02, "b": 1.0}, 0.95)
+    for row in range(40):
+        world.draw("model", prompt(f"b {row}", group="b"), 0, outcome="refused")
+    read = np.array(world.scores[GENDER]["perceived_gender"][:400])
+    seen = np.flatnonzero(read[200:] == "feminine")[:6] + 200  # of b, most of the labelled draws were read wrongly
+    chosen = np.sort(np.concatenate([np.arange(0, 200, 15), np.flatnonzero(read[200:] != "feminine")[:6] + 200, seen]))
+    measured = {one.finding.key: one for one in _of_groups(_told(world, chosen, np.concatenate(true)[chosen]))}
+    found = {key: one.finding for key, one in measured.items()}
+    parts = measured["gap.mean[model; group=b]"].contributions
+    assert sum(part.total for part in parts) / sum(part.n for part in parts) > 1.1
+    assert found["gap.mean[model; group=b]"].correction == "labels"
+    assert found["gap.mean[model; group=b]"].estimate == 1  # cut
+    assert found["gap.difference[model; against=b, group=a]"].interval.low == -1
+    for finding in found.values():
+        least = -1 if finding.metric == "gap.difference" else 0
+        for ends in (finding.interval, finding.bounds):
+            assert ends is None or least <= ends.low <= ends.high <= 1
+        assert finding.interval.low <= finding.estimate <= finding.interval.high
+
+
+def _of_groups(context: Context) -> list[Measured]:
+    return list(Disparity(column=GENDER, level="feminine", by="group").measure("gap", context))
+
+
+def test_a_level_too_small_to_be_compared_needs_no_labels() -> None:
+    world, true = _misread(np.random.default_rng(23), {"a": 0.5, "b": 0.5}, 0.6)
+    context = _told(world, np.arange(0, 400, 2), np.concatenate(true)[::2])
+    for row in range(30):  # of a third group, nearly all without a face
+        label = "feminine" if row < 4 else ("why", "no face")
+        world.draw("model", prompt(f"c {row}", group="c"), 0, {GENDER: label})
+    for one in _of_groups(replace(context, table=world.table())):
+        assert one.finding.correction == "labels"
+
+
+def test_with_more_than_six_levels_the_gap_says_why_there_are_no_differences() -> None:
+    rng = np.random.default_rng(24)
+    for groups, told in ((6, False), (7, True)):
+        world, _ = _misread(rng, dict.fromkeys("abcdefg"[:groups], 0.5), 1.0)
+        found = [one.finding for one in _of_groups(world.context())]
+        gap = next(one for one in found if one.metric == "gap.gap")
+        assert ("Differences of each two levels are made for up to 6 levels" in gap.note) == told
+        assert any(one.metric == "gap.difference" for one in found) != told
