@@ -10,8 +10,9 @@ from audit.digest import derive_seed
 from audit.metrics import axis_dependence, dependences
 from audit.metrics.averages import sentences
 from audit.metrics.axis_dependence import ByAxis
+from audit.metrics.contrasts import Adjustment
 from audit.metrics.dependences import Within
-from audit.metrics.information_findings import Adjust, Recipe
+from audit.metrics.information_findings import Recipe
 from audit.metrics.label_codes import STATED, Coded, LabelColumn, otherwise, unstated
 from audit.metrics.label_tables import Asked
 from audit.metrics.sample import Cell, Sample, chosen_axes, protocol
@@ -50,7 +51,7 @@ class Association(Metric):
     """A second label column, such as ``attributes.perceived_age``."""
     min_n: int = Field(default=20, ge=2)
     """A level with fewer labelled draws gets no estimate."""
-    adjust: Adjust = "holm"
+    adjust: Adjustment = "holm"
     """For the number of levels: ``holm`` (Holm: the chance of any false finding), ``bh`` (Benjamini-Hochberg: the expected
     share of false ones, where levels do not share seeds), ``by`` (Benjamini-Yekutieli: the same for any dependence)."""
     stated: tuple[str, ...] = STATED

@@ -8,7 +8,8 @@ import numpy as np
 
 from audit.component import Measured
 from audit.metrics.averages import ONE_PROBE, intervals, panelled, sentences
-from audit.metrics.information_findings import Adjust, Counted, Recipe, adjusted
+from audit.metrics.contrasts import Adjustment
+from audit.metrics.information_findings import Counted, Recipe, adjusted
 from audit.metrics.label_codes import Coded
 from audit.metrics.label_tables import Asked, LabelTable, joined, label_tables, shares_panel
 from audit.metrics.sample import Floats, why_missing
@@ -55,7 +56,7 @@ class Within:
     asked: Asked
     first: Coded
     second: Coded
-    adjust: Adjust
+    adjust: Adjustment
     seed: int
 
     def measure(self) -> Iterator[Measured]:

@@ -1,35 +1,26 @@
 """What findings of mutual information have in common, whatever depends on what."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from audit.metrics.averages import sentences
+from audit.metrics.contrasts import ADJUSTMENTS, Adjustment
 from audit.metrics.sample import Floats
 from audit.metrics.wording import UNCORRECTED
 from audit.records import Finding, Interval
 from audit.stats.information import Information
-from audit.stats.multiplicity import benjamini_hochberg, benjamini_yekutieli, holm
 
-__all__ = ["Adjust", "Counted", "Recipe", "adjusted"]
-
-Adjust = Literal["holm", "bh", "by"]
-
-PROCEDURES: Mapping[Adjust, tuple[str, Callable[[Floats], Floats]]] = {
-    "holm": ("Holm", holm),
-    "bh": ("Benjamini-Hochberg", benjamini_hochberg),
-    "by": ("Benjamini-Yekutieli", benjamini_yekutieli),
-}
+__all__ = ["Counted", "Recipe", "adjusted"]
 
 
-def adjusted(p_values: Floats, how: Adjust) -> tuple[Floats, str]:
+def adjusted(p_values: Floats, how: Adjustment) -> tuple[Floats, str]:
     """P-values adjusted for each other, and by whom.
 
     >>> import numpy as np
     >>> adjusted(np.array([0.01, 0.04]), "holm")
     (array([0.02, 0.04]), 'Holm')
     """
-    name, procedure = PROCEDURES[how]
+    name, procedure = ADJUSTMENTS[how]
     return procedure(p_values), name
 
 

@@ -68,12 +68,11 @@ class LabelShares:
         names = labels[0] if len(columns) == 1 else _combined(labels)
         return cls(sample, tuple(names), code, present, reason, told, seed=context.seed)
 
-    def cell(self, cell: Cell, *, corrected: bool = True) -> "CellShares":
+    def cell(self, cell: Cell) -> "CellShares":
         """The shares of one cell, which has a draw with a label."""
         rows = cell.among(self.present)
-        told = self.told.within(rows) if self.told and corrected else None
-        calibration = self.calibration if corrected else None
-        return CellShares(self, rows, self.sample.units(rows), told, calibration)
+        told = self.told.within(rows) if self.told else None
+        return CellShares(self, rows, self.sample.units(rows), told, self.calibration)
 
 
 @dataclass(frozen=True)

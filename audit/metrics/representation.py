@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -12,13 +12,14 @@ from audit.errors import InputError, SpecError
 from audit.metrics.averages import Quantity, panelled, sentences
 from audit.metrics.beside import Beside, Yardstick
 from audit.metrics.calibrated import calibrated
-from audit.metrics.label_codes import STATED, otherwise, silent
+from audit.metrics.contrasts import Adjustment
+from audit.metrics.label_codes import STATED, LabelColumn, otherwise, silent
 from audit.metrics.label_shares import CellShares, LabelShares
 from audit.metrics.sample import Cell, Sample, chosen_axes, protocol
 from audit.metrics.share_charts import heatmap, share_chart
 from audit.metrics.share_findings import ShareFindings
 from audit.metrics.unevenness import Unevenness
-from audit.metrics.wording import described, share_title, subject
+from audit.metrics.wording import share_title, subject
 
 __all__ = ["Representation"]
 
@@ -53,7 +54,7 @@ class Representation(Metric):
     """A cell with fewer labelled draws gets no estimate of its own."""
     pool_below: int = Field(default=30, ge=0)
     """Cells with fewer labelled draws get a partially pooled share too, where its axis has three cells or more."""
-    adjust: Literal["holm", "bh", "by"] = "holm"
+    adjust: Adjustment = "holm"
     """How the p-values of all cells are adjusted together: Holm, Benjamini-Hochberg or Benjamini-Yekutieli."""
     stated: tuple[str, ...] = STATED
     """Axes by which prompts say who is to be depicted. Draws of prompts on one of them are left out of cells that other
@@ -79,12 +80,12 @@ class Representation(Metric):
 
     def measure(self, name: str, context: Context) -> Iterable[Measured]:
         """``share`` of each label, ``skew`` and ``excess_skew``, for all draws and by cell."""
-        columns = [self._label_column(name, path, context) for path in self.reads()]
+        found = [LabelColumn.of(f"metrics.{name}.params.column", path, context) for path in self.reads()]
+        columns = [each.column for each in found]
         axes = chosen_axes(name, self.by, context)
-        levels = [column.levels or _observed(context, path) for column, path in zip(columns, self.reads(), strict=True)]
         for generator in context.generators:
             sample = Sample.of(context, generator)
-            labelled = LabelShares.of(sample, self.reads(), levels, context)
+            labelled = LabelShares.of(sample, self.reads(), [each.labels for each in found], context)
             chosen = self._cells(sample, axes)
             labelled = calibrated(labelled, self._fitting(name, labelled.labels), chosen[0], context.confidence)
             cells = [(cell, self._shares(labelled, cell)) for cell in chosen]
@@ -117,12 +118,6 @@ class Representation(Metric):
         for reference in context.references:
             if not beside.is_equal(reference, list(cells)):
                 yield from self._skew(name, columns, context, beside, reference).measure(cells)
-
-    def _label_column(self, name: str, path: str, context: Context) -> Column:
-        column = described(name, path, context.columns)
-        if column.kind != "label":
-            raise SpecError(f"metrics.{name}.params.column: {path} holds a {column.kind}; a label column is needed")
-        return column
 
     def _calibration(self) -> Calibration | None:
         return read_calibration(self.calibration) if self.calibration else None
@@ -190,12 +185,3 @@ class Representation(Metric):
         found = self._calibration()
         told = recipe + otherwise(self.stated) + (f", confusion counts {found.id}" if found else "")
         return protocol(told, self.reads(), context)
-
-
-def _observed(context: Context, column: str) -> tuple[str, ...]:
-    """Labels that occur, where the scorer declares none."""
-    found: set[str] = set()
-    for generator in context.generators:
-        value, present, _ = Sample.of(context, generator).labels(column)
-        found |= {str(label) for label in value[present]}
-    return tuple(sorted(found))

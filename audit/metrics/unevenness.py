@@ -10,6 +10,7 @@ from audit.component import Measured
 from audit.digest import derive_seed
 from audit.metrics.averages import MOST_ROWS, Quantity, panelled, sentences
 from audit.metrics.beside import Yardstick
+from audit.metrics.contrasts import ADJUSTMENTS, Adjustment
 from audit.metrics.label_shares import CellShares, LabelShares
 from audit.metrics.readings import corrected_protocol
 from audit.metrics.sample import Cell, Floats, contributions, why_missing
@@ -19,12 +20,10 @@ from audit.reference import Silent
 from audit.stats import indices
 from audit.stats.confusion import misread_test
 from audit.stats.fit import Fit, cluster_test, effective_test
-from audit.stats.multiplicity import benjamini_hochberg, benjamini_yekutieli, holm
 from audit.stats.skew import Null, null, total_variation_interval
 
-__all__ = ["ADJUST", "Unevenness"]
+__all__ = ["Unevenness"]
 
-ADJUST: dict[str, Callable[[Floats], Floats]] = {"holm": holm, "bh": benjamini_hochberg, "by": benjamini_yekutieli}
 Cells = Sequence[tuple[Cell, CellShares | None]]
 
 
@@ -36,7 +35,7 @@ class Unevenness:
     """Of ``skew``; its name ends in ``.skew``."""
     labelled: LabelShares
     seed: int
-    adjust: str
+    adjust: Adjustment
     """Which p-values of cells are adjusted by: holm, bh or by."""
     yardstick: Callable[[Cell], Yardstick | Silent]
     """What the shares of a cell are measured from; asked where draws have a label."""
@@ -138,7 +137,7 @@ class Unevenness:
     def _adjusted(self, found: Sequence[Measured]) -> list[Measured]:
         p_values = [one.finding.p_value for one in found]
         raw = np.array([np.nan if p is None else p for p in p_values[1:]], dtype=np.float64)
-        adjusted, made = ADJUST[self.adjust](raw), int(np.isfinite(raw).sum())
+        adjusted, made = ADJUSTMENTS[self.adjust][1](raw), int(np.isfinite(raw).sum())
         told = f"p-values of {made} cells adjusted together ({self.adjust})"
         cells = [_with_p(one, p, told) for one, p in zip(found[1:], adjusted.tolist(), strict=True)]
         return [_with_p(found[0], np.nan if p_values[0] is None else p_values[0], ""), *cells]
