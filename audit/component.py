@@ -198,6 +198,8 @@ class View:
     """Width and height asked of the generator."""
     given: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     """Rows of the scorers named by ``requires``, for this image."""
+    file: Callable[[], bytes] = bytes
+    """Reads the stored bytes, for what decoding leaves behind (metadata, signatures); empty for made-up images."""
 
 
 ScoreBatch = Callable[[Sequence[View]], Sequence[Sequence[Row]]]
@@ -232,6 +234,10 @@ class Scorer(Component, ABC):
     """It computes on the run's device; False where it needs the CPU only, so that a GPU goes on drawing meanwhile."""
     infers_people: ClassVar[bool] = False
     """It infers attributes of depicted people, so photographs need a stated basis."""
+    recognises_people: ClassVar[bool] = False
+    """It tells persons apart (a face embedding): the spec must state ``likeness``, and it must be ``in_memory``."""
+    in_memory: ClassVar[bool] = False
+    """What it says is never written: every session that measures looks at the images again."""
 
     @abstractmethod
     def columns(self) -> tuple[Column, ...]:
@@ -348,6 +354,16 @@ class Metric(Component, ABC):
     def references(self) -> tuple[str, ...]:
         """Names of generators that it compares with and that are not audited themselves."""
         return ()
+
+    def check_references(self, name: str, context: Context) -> None:
+        """See that its reference sets can be used; called once they are scored, before anything else is drawn.
+
+        Args:
+            context: as for ``measure``; of generators that are audited it holds what earlier sessions drew.
+
+        Raises:
+            InputError: they cannot; the message names the image.
+        """
 
     def check_generators(self, settings: Mapping[str, Mapping[str, str]]) -> None:
         """See that what its parameters say of generators fits their settings, by name; called before any work.

@@ -1,13 +1,23 @@
 """Whether the parts of a spec fit together: found before any work, named by the path of the field."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 from audit.component import Generator, Metric, Scorer
-from audit.errors import SpecError
+from audit.errors import PluginError, SpecError
 from audit.records import Probe
-from audit.spec import AuditSpec, GateRule, nearest
+from audit.spec import AuditSpec, GateRule, LikenessBasis, nearest
 
-__all__ = ["check_gates", "check_metrics", "check_people", "check_suites_used", "levels_of", "ordered", "who_looks"]
+__all__ = [
+    "check_gates",
+    "check_likeness",
+    "check_metrics",
+    "check_people",
+    "check_suites_used",
+    "levels_of",
+    "ordered",
+    "who_looks",
+]
 
 
 def ordered(scorers: list[tuple[str, Scorer]]) -> list[tuple[str, Scorer]]:
@@ -122,6 +132,25 @@ def check_people(
                 f"generators.{name}: {', '.join(inferring)} would infer attributes of people in images of unknown origin; "
                 "set params.subject_basis to `generated`, or say on what basis photographs of people may be looked at"
             )
+
+
+def check_likeness(basis: LikenessBasis | None, scorers: Mapping[str, Scorer], today: date) -> None:
+    """Nobody is recognised without a stated basis that still holds."""
+    recognising = [name for name, scorer in scorers.items() if scorer.recognises_people]
+    if not recognising:
+        return
+    if kept := [name for name in recognising if not scorers[name].in_memory]:
+        raise PluginError(f"scorers.{kept[0]}: what recognises people must not be stored; the plugin must set `in_memory`")
+    if basis is None:
+        raise SpecError(
+            f"scorers.{recognising[0]}: it tells persons apart, so the spec must say why that may be done: "
+            "likeness: {who: ..., authority: ..., purpose: ..., expires: YYYY-MM-DD}"
+        )
+    if basis.expires < today:
+        raise SpecError(
+            f"likeness.expires: the basis ended on {basis.expires}; renew it and set a later date, "
+            f"or remove {', '.join(recognising)} from the scorers"
+        )
 
 
 def _generators_of(gate: GateRule) -> list[str]:

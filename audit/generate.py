@@ -143,10 +143,10 @@ class GenerateStage:
     def _view(self, drawing: Drawing) -> View:
         outcome = drawing.record.outcome
         assert isinstance(outcome, Made)
+        ref = ImageRef(outcome.image, outcome.codec, drawing.location)
         pixels = drawing.pixels
         if pixels is None:
-            data = self.store.get_image(ImageRef(outcome.image, outcome.codec, drawing.location))
-            pixels = decode(data, drawing.location or outcome.image).pixels
+            pixels = decode(self.store.get_image(ref), drawing.location or outcome.image).pixels
         return View(
             pixels=pixels,
             image=outcome.image,
@@ -154,6 +154,7 @@ class GenerateStage:
             draw=drawing.record.draw,
             probe=drawing.request.probe,
             asked=self.planned.component.asked_size(),
+            file=lambda: self.store.get_image(ref),
         )
 
     def _drawn_blocks(self, draw: DrawBatch, blocks: list[list[Request]]) -> Iterator[list[Drawing]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from audit.component import Context, Measured
+from audit.component import Context, Measured, Metric
 from audit.digest import short
 from audit.errors import AuditError, PluginError
 from audit.human_labels import HumanLabels
@@ -18,13 +18,17 @@ from audit.store import RunStore
 from audit.table import DRAW_SCHEMA, ScoreTable
 from audit.weights import catalogue
 
-__all__ = ["build_table", "measure", "rehearse"]
+__all__ = ["build_table", "check_references", "measure", "rehearse"]
 
 log = logging.getLogger(__name__)
 
 
-def build_table(plan: Plan, store: RunStore) -> ScoreTable:
-    """Draws that the plan wants, with the score columns that its metrics read."""
+def build_table(plan: Plan, store: RunStore, held: Mapping[str, pa.Table] | None = None) -> ScoreTable:
+    """Draws that the plan wants, with the score columns that its metrics read.
+
+    Args:
+        held: scores that are never written, by scorer.
+    """
     draws = [_wanted_draws(generator, store) for generator in plan.generators]
     reads = {column for metric in plan.metrics for column in metric.component.reads()}
     scores = {}
@@ -32,7 +36,7 @@ def build_table(plan: Plan, store: RunStore) -> ScoreTable:
         names = [c.name for c in scorer.component.columns() if f"{scorer.name}.{c.name}" in reads]
         if names:
             columns = [part for name in names for part in (name, f"{name}:why", f"{name}:confidence")]
-            found = store.scores(scorer.folder, columns)
+            found = (held or {}).get(scorer.name) if scorer.component.in_memory else store.scores(scorer.folder, columns)
             scores[scorer.name] = _nothing_scored(columns) if found is None else found
     return ScoreTable(pa.concat_tables([DRAW_SCHEMA.empty_table(), *draws]), plan.probes, scores)
 
@@ -71,6 +75,19 @@ def measure(
         tick(1)
     _check_keys(measured)
     return measured, costs
+
+
+def check_references(plan: Plan, store: RunStore, held: Mapping[str, pa.Table]) -> None:
+    """Let every metric see whether its reference sets, which are scored by now, can be used: before anything is drawn.
+
+    Raises:
+        AuditError: one cannot.
+    """
+    asking = [m for m in plan.metrics if type(m.component).check_references is not Metric.check_references]
+    if asking:
+        context = _context(plan, build_table(plan, store, held))
+        for metric in asking:
+            metric.component.check_references(metric.name, context)
 
 
 def rehearse(plan: Plan) -> list[Finding]:

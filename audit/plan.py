@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from audit.catalog import build, identity
@@ -10,7 +11,16 @@ from audit.component import Column, Component, Generator, Metric, ProbeSuite, Re
 from audit.digest import derive_seed, digest, set_digest, short
 from audit.distributions import PlannedReference, planned_references
 from audit.errors import AuditError, InputError, SpecError
-from audit.fitting import check_gates, check_metrics, check_people, check_suites_used, levels_of, ordered, who_looks
+from audit.fitting import (
+    check_gates,
+    check_likeness,
+    check_metrics,
+    check_people,
+    check_suites_used,
+    levels_of,
+    ordered,
+    who_looks,
+)
 from audit.images import decoder
 from audit.records import Draw, Probe
 from audit.spec import AuditSpec, Use
@@ -186,6 +196,7 @@ def make_plan(spec: AuditSpec, device: str) -> Plan:
     check_gates(spec, [name for name, _ in generators], dict(metrics), levels)
     looked = who_looks([name for name, _ in generators], scorers, metrics)
     check_people(dict(generators), dict(scorers), looked)
+    check_likeness(spec.likeness, dict(scorers), datetime.now(UTC).date())
     return Plan(
         spec=spec,
         device=device,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from audit.catalog import build
@@ -19,7 +20,7 @@ from audit.gate import judge
 from audit.generate import GenerateStage
 from audit.images import Pixels, decode, decoder
 from audit.labels import read_labels, told_of_labels, without_labels
-from audit.measure import build_table, measure
+from audit.measure import build_table, check_references, measure
 from audit.plan import Plan, PlannedGenerator, check_baselines
 from audit.readable import unreadable
 from audit.records import Check, Cost, RunManifest, Verdict
@@ -68,8 +69,8 @@ class _Session:
         plan, store = self.plan, self.store
         manifest = _begin(plan, store)
         try:
-            self._draw_and_score({check.instrument for check in manifest.checks})
-            table = build_table(plan, store)
+            held = self._draw_and_score({check.instrument for check in manifest.checks})
+            table = build_table(plan, store, held)
             labels = read_labels(store, plan.columns, table)
             measured, costs = measure(plan, table, self.progress.begin("measure", len(plan.metrics)), labels)
         finally:
@@ -89,13 +90,18 @@ class _Session:
         judge_run(store, plan.spec)
         store.seal()
 
-    def _draw_and_score(self, checked: set[str]) -> None:
+    def _draw_and_score(self, checked: set[str]) -> dict[str, pa.Table]:
+        """Reference sets first, as they may turn out to be of no use. Gives the scores that are never written."""
         plan = self.plan
         unchecked = frozenset(s.name for s in plan.scorers if instrument(s.name) not in checked)
         with ScoreStage(plan.scorers, self.store, self.engine, plan.device, unchecked, self.checks) as scoring:
-            for generator in plan.generators:
+            for generator in (g for g in plan.generators if g.name in plan.references):
+                self._one_generator(generator, scoring)
+            check_references(plan, self.store, scoring.held())
+            for generator in (g for g in plan.generators if g.name not in plan.references):
                 self._one_generator(generator, scoring)
             self.costs.extend(scoring.costs())
+            return scoring.held()
 
     def _one_generator(self, generator: PlannedGenerator, scoring: ScoreStage) -> None:
         stage = GenerateStage(

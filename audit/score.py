@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from audit.component import Column, Row, ScoreBatch, Scorer, Value, View
 from audit.doctor import OpenScorer, check_scorer
@@ -17,7 +18,7 @@ from audit.environment import peak_bytes
 from audit.errors import AuditError, OutOfMemory, ScoringError, StoreError
 from audit.plan import PlannedScorer
 from audit.records import Abstained, Check, Cost, ImageRecord, Made, Scored
-from audit.store import RunStore
+from audit.store import RunStore, first_of_each
 from audit.table import draw_key
 
 __all__ = ["ScoreStage"]
@@ -42,11 +43,13 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
     _stack: ExitStack = field(default_factory=ExitStack)
     _open: dict[str, ScoreBatch] = field(default_factory=dict)
     _done: dict[str, set[str]] = field(default_factory=dict)
+    _held: dict[str, list[pa.Table]] = field(default_factory=dict)
+    """What scorers said that is never written."""
 
     def __enter__(self) -> Self:
         self._stack.__enter__()
         for scorer in self.scorers:
-            subjects = self.store.read_table(f"scores/{scorer.folder}", ["subject"])
+            subjects = None if scorer.component.in_memory else self.store.read_table(_folder(scorer), ["subject"])
             self._done[scorer.name] = set(subjects["subject"].to_pylist()) if subjects is not None else set()
         return self
 
@@ -54,7 +57,7 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
         self._stack.__exit__(kind, error, trace)
         if error is None:
             for scorer in self.scorers:
-                self.store.compact(f"scores/{scorer.folder}")
+                self.store.compact(_folder(scorer))
 
     def needed(self, names: Sequence[str], records: Sequence[ImageRecord]) -> bool:
         """Whether one of the named scorers has not seen one of these images."""
@@ -97,9 +100,22 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
             needs = {name: self._rows(name, views, given) for name in scorer.component.requires()}
             fed = [replace(view, given={name: rows[i] for name, rows in needs.items()}) for i, view in enumerate(views)]
             rows = self._run(scorer, fed)
-            self.store.append_scores(scorer.folder, _as_table(scorer, subjects, rows))
+            self._keep(scorer, _as_table(scorer, subjects, rows))
             self._done[scorer.name].update(subjects)
             given[scorer.name] = rows
+
+    def _keep(self, scorer: PlannedScorer, table: pa.Table) -> None:
+        if scorer.component.in_memory:
+            self._held.setdefault(scorer.name, []).append(table)
+        else:
+            self.store.append_scores(scorer.folder, table)
+
+    def held(self) -> dict[str, pa.Table]:
+        """What scorers said in this session that is never written: scorer -> its rows, each subject once."""
+        return {
+            name: first_of_each(pa.concat_tables(tables, promote_options="permissive"))
+            for name, tables in self._held.items()
+        }
 
     def _run(self, scorer: PlannedScorer, views: list[View]) -> Sequence[Sequence[Row]]:
         with self.engine.device(self._device_of(scorer.name)):
@@ -144,13 +160,23 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
             return given[name]
         scorer = self._named(name)
         subjects = [_subject(scorer.component, view) for view in views]
-        table = self.store.scores(scorer.folder, subjects=subjects)
+        table = self._said(scorer, subjects)
         rows: dict[str, list[Row]] = {}
         for row in table.to_pylist() if table is not None else ():
             rows.setdefault(row["subject"], []).append(_row(scorer.component.columns(), row))
         if lost := [subject for subject in subjects if subject not in rows]:
             raise StoreError(f"scores/{scorer.folder}: the scores of {lost[0]} are gone; delete the folder and resume")
         return [rows[subject] for subject in subjects]
+
+    def _said(self, scorer: PlannedScorer, subjects: Sequence[str]) -> pa.Table | None:
+        if not scorer.component.in_memory:
+            return self.store.scores(scorer.folder, subjects=subjects)
+        held = self.held().get(scorer.name)
+        return None if held is None else held.filter(pc.is_in(held["subject"], pa.array(subjects)))
+
+
+def _folder(scorer: PlannedScorer) -> str:
+    return f"scores/{scorer.folder}"
 
 
 def _called(call: ScoreBatch, views: list[View], name: str) -> list[Sequence[Row]]:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -12,7 +13,7 @@ from pydantic_core import ErrorDetails
 from audit.errors import InputError, SpecError
 from audit.records import Record
 
-__all__ = ["AuditSpec", "GateRule", "Use", "explain", "load_spec", "nearest", "override", "parse_spec"]
+__all__ = ["AuditSpec", "GateRule", "LikenessBasis", "Use", "explain", "load_spec", "nearest", "override", "parse_spec"]
 
 MAX_SPEC_BYTES = 5_000_000
 MAX_DEPTH = 50
@@ -65,6 +66,18 @@ class GateRule(Record):
         return self
 
 
+class LikenessBasis(Record):
+    """Why it may be asked whether pictures depict a certain person. Without it nothing that recognises people runs."""
+
+    who: str = Field(min_length=3)
+    """Whose likeness is looked for, and who answers for asking."""
+    authority: str = Field(min_length=3)
+    """Consent, contract or law that allows it."""
+    purpose: str = Field(min_length=3)
+    expires: date
+    """Last day on which it holds (UTC)."""
+
+
 def _names_differ(uses: tuple[Use, ...]) -> tuple[Use, ...]:
     seen: set[str] = set()
     for use in uses:
@@ -88,6 +101,8 @@ class AuditSpec(Record):
     metrics: Uses = ()
     references: Uses = (Use(use="uniform"),)
     """Distributions that measured shares are laid beside."""
+    likeness: LikenessBasis | None = None
+    """Basis for asking whom pictures depict; off without it."""
     gates: tuple[GateRule, ...] = ()
     draws_per_probe: int = Field(default=8, ge=1)
     confidence: FiniteFloat = Field(default=0.95, gt=0.5, lt=1)
@@ -232,9 +247,8 @@ def _line(fault: ErrorDetails, source: str, model: type[BaseModel]) -> str:
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
     """Field names of the model that a path of an error leads to."""
-    children: dict[str, type[BaseModel]] = {"gates": GateRule} | dict.fromkeys(
-        ("generators", "probes", "scorers", "metrics", "references"), Use
-    )
+    children: dict[str, type[BaseModel]] = {"gates": GateRule, "likeness": LikenessBasis}
+    children |= dict.fromkeys(("generators", "probes", "scorers", "metrics", "references"), Use)
     if model is AuditSpec and path:
         return list(children[str(path[0])].model_fields) if str(path[0]) in children else []
     return [field.alias or name for name, field in model.model_fields.items()]

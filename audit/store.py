@@ -30,7 +30,7 @@ from audit.files import SUMS, RunFiles
 from audit.records import ImageRecord, Made
 from audit.table import DRAW_SCHEMA
 
-__all__ = ["SUMS", "ImageRef", "RunStore"]
+__all__ = ["SUMS", "ImageRef", "RunStore", "first_of_each"]
 
 PART = ".parquet"
 COMPACT_ABOVE = 64
@@ -173,7 +173,7 @@ class RunStore(RunFiles):
         """Scores of one scorer, each subject and region once; of some subjects only, where they are given."""
         wanted = None if columns is None else ["subject", "region", *columns]
         table = self._of_subjects(folder, subjects) if subjects is not None else self.read_table(f"scores/{folder}", wanted)
-        return None if table is None else _first_of(table.sort_by([("subject", "ascending"), ("region", "ascending")]))
+        return None if table is None else first_of_each(table)
 
     def _of_subjects(self, folder: str, subjects: Sequence[str]) -> pa.Table | None:
         """Part by part, so that no more than one part and what was asked for is in memory."""
@@ -273,6 +273,11 @@ def _draw_row(record: ImageRecord, location: str) -> dict[str, Any]:
         "device": record.device,
         "batch": record.batch,
     }
+
+
+def first_of_each(table: pa.Table) -> pa.Table:
+    """Scores with each subject and region once, sorted by them."""
+    return _first_of(table.sort_by([("subject", "ascending"), ("region", "ascending")]))
 
 
 def _first_of(table: pa.Table, keys: Sequence[str] = ("subject", "region")) -> pa.Table:
