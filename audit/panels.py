@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
-__all__ = ["Bars", "Curve", "Gallery", "Heatmap", "Intervals", "Line", "Panel", "Span", "Table"]
+__all__ = ["Bars", "Curve", "Gallery", "Heatmap", "Intervals", "Line", "Pairs", "Panel", "Span", "Table"]
 
 
 P = TypeVar("P", bound=BaseModel)
@@ -159,4 +159,19 @@ class Gallery(_Panel):
         return _of_one_length(self, images=self.images, captions=self.captions)
 
 
-Panel = Annotated[Bars | Intervals | Curve | Heatmap | Table | Gallery, Field(discriminator="type")]
+class Pairs(_Panel):
+    """Images laid beside others, pair by pair, by image digest; a report shows small, blurred copies."""
+
+    type: Literal["pairs"] = "pairs"
+    left: str
+    """What the first image of each pair is, in a few words."""
+    right: str
+    pairs: tuple[tuple[str, str], ...]
+    captions: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        return _of_one_length(self, pairs=self.pairs, captions=self.captions)
+
+
+Panel = Annotated[Bars | Intervals | Curve | Heatmap | Table | Gallery | Pairs, Field(discriminator="type")]
