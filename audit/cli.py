@@ -19,6 +19,7 @@ from audit.cli_conclude import conclude, planned, planned_again, say, stored_spe
 from audit.cli_doctor import doctor
 from audit.cli_exit import Commands, let_go_of_output
 from audit.cli_labels import labels
+from audit.cli_purge import purge
 from audit.cli_weights import weights
 from audit.compare import compare
 from audit.demos import DEMOS
@@ -51,7 +52,7 @@ def cli(verbose: bool) -> None:
     start_logging(verbose=verbose)
 
 
-for command in (weights, list_plugins, init, doctor, labels):
+for command in (weights, list_plugins, init, doctor, labels, purge):
     cli.add_command(command)
 
 
@@ -167,10 +168,11 @@ def verify(run: str, as_json: bool) -> int:
     store = RunStore.existing(run)
     with Bars() as bars:
         faults = store.verify(bars.begin("verify", None))  # how many images there are is among what is verified
+    notes = [f"{one.images} images were purged on {one.started[:10]} ({one.reason})" for one in store.purges if one.images]
     if as_json:
-        say({"run": run, "clean": not faults, "faults": faults})
+        say({"run": run, "clean": not faults, "faults": faults, "notes": notes})
     else:
-        click.echo("\n".join(faults) or f"{run}: clean")
+        click.echo("\n".join(faults) or "; ".join([f"{run}: clean", *notes]))
     return 4 if faults else 0
 
 

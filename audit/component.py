@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, overload
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from audit.contributions import Contribution, Parts
 from audit.human_labels import HumanLabels
 from audit.images import Pixels
 from audit.plugin import API_VERSION, Component
+from audit.purges import Purge
 from audit.records import (
     Abstained,
     ClassLabel,
@@ -263,48 +265,6 @@ class Scorer(Component, ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Contribution:
-    """What one independent sampling unit adds to a finding.
-
-    The finding's estimate is sum(``total``) / sum(``n``) over its contributions (for a distance: sums of its per-image
-    pseudo-values, value + influence), and their spread gives its interval. Two runs are compared by matching
-    ``pair``; a merge of shards adds rows up.
-    """
-
-    cluster: str
-    pair: str
-    """Equal in two runs where the same probes were drawn with the same seeds."""
-    total: float
-    n: float
-    squares: float
-    """Sum of squared values."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts(Sequence[Contribution]):
-    """Contributions of many clusters, as columns; ``pair`` is the cluster's name."""
-
-    names: npt.NDArray[np.object_]
-    """(g,) names of the clusters."""
-    total: npt.NDArray[np.float64]
-    n: npt.NDArray[np.float64]
-    squares: npt.NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @overload
-    def __getitem__(self, at: int) -> Contribution: ...
-    @overload
-    def __getitem__(self, at: slice) -> "Parts": ...
-    def __getitem__(self, at: int | slice) -> "Contribution | Parts":
-        if isinstance(at, slice):
-            return Parts(self.names[at], self.total[at], self.n[at], self.squares[at])
-        name = str(self.names[at])
-        return Contribution(name, name, float(self.total[at]), float(self.n[at]), float(self.squares[at]))
-
-
-@dataclass(frozen=True, slots=True)
 class Measured:
     """A finding and its contributions by cluster (none where it has no such form)."""
 
@@ -389,6 +349,8 @@ class Audited:
     """Relative link from the report to the stored image; empty where there is none."""
     faces: Callable[[str], Sequence[tuple[float, float, float, float]] | None]
     """Boxes (left, top, right, bottom) in pixels; None where no detector looked."""
+    purges: tuple[Purge, ...] = ()
+    """Deletions of the run's images; after one, no picture of any image is shown."""
 
 
 class Report(Component, ABC):

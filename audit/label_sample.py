@@ -114,7 +114,10 @@ def draw_sample(store: RunStore, wish: Wish) -> LabelSample:
 
 
 def _column(run: _Run, wished: str) -> str:
-    known = [name for name, column in run.columns.items() if column.kind == "label"]
+    labels = [name for name, column in run.columns.items() if column.kind == "label"]
+    known = [name for name in labels if not run.scorers[name.rpartition(".")[0]].in_memory]
+    if wished in labels and wished not in known:
+        raise InputError(f"--column {wished}: what this scorer says is never stored, so nothing can be sampled by it")
     if wished:
         if wished not in known:
             raise InputError(f"--column {wished}: no label column of this run; {nearest(wished, known)}")

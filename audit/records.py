@@ -345,6 +345,8 @@ class RunManifest(Record):
     """Name of each distribution that shares were laid beside -> its title, dated, source, caveats."""
     settings: dict[str, dict[str, str]] = {}
     """Generator name -> scheduler, steps, guidance, dtype, safety checker and the like, as they were in force."""
+    people: dict[str, Literal["attributes", "identity"]] = {}
+    """Scorer -> what it read of depicted persons: perceived attributes, or whether they are the same person."""
     packs: dict[str, str] = {}
     """Weight pack -> digest of its files."""
     unpinned: tuple[str, ...] = ()

@@ -5,23 +5,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from audit.catalog import build
 from audit.component import Audited, Report, View
+from audit.digest import short
 from audit.doctor import check_estimators, instrument
 from audit.engines.local import LocalEngine
 from audit.environment import device_name, revision, versions
 from audit.errors import AuditError
 from audit.gate import judge
 from audit.generate import GenerateStage
-from audit.images import Pixels, decode, decoder
+from audit.images import Box, Pixels, decode, decoder
 from audit.labels import read_labels, told_of_labels, without_labels
 from audit.measure import build_table, check_references, measure
 from audit.plan import Plan, PlannedGenerator, check_baselines
+from audit.purge import check_images_left
 from audit.readable import unreadable
 from audit.records import Check, Cost, RunManifest, Verdict
 from audit.results import load_results, read_manifest, read_results, read_verdicts, write_results
@@ -67,6 +69,7 @@ class _Session:
     def work(self) -> None:
         """Everything from the first draw to the verdicts."""
         plan, store = self.plan, self.store
+        check_images_left(plan, store, retry_failed=self.retry_failed)
         manifest = _begin(plan, store)
         try:
             held = self._draw_and_score({check.instrument for check in manifest.checks})
@@ -171,6 +174,7 @@ def _begin(plan: Plan, store: RunStore) -> RunManifest:
         spec=plan.spec.model_dump(mode="json"),
         keys=keys,
         numerics=numerics,
+        people=_people(plan),
         settings={generator.name: generator.component.settings() for generator in plan.generators},
         packs=packs,
         unpinned=tuple(pack for pack in packs if catalogue()[pack].unpinned),
@@ -188,6 +192,12 @@ def _begin(plan: Plan, store: RunStore) -> RunManifest:
     store.write_json("grid.json", _grid(plan))
     store.write_json("manifest.json", manifest.model_dump(mode="json"))
     return manifest
+
+
+def _people(plan: Plan) -> dict[str, Literal["attributes", "identity"]]:
+    """What each scorer that reads depicted persons reads of them."""
+    reading = [scorer for scorer in plan.scorers if scorer.component.infers_people or scorer.component.recognises_people]
+    return {s.name: "identity" if s.component.recognises_people else "attributes" for s in reading}
 
 
 def _of_scorers(earlier: RunManifest, keys: Mapping[str, str]) -> tuple[Check, ...]:
@@ -242,9 +252,9 @@ def note_checks(store: RunStore, checks: Sequence[Check]) -> tuple[Verdict, ...]
 
 
 def audited(store: RunStore) -> Audited:
-    """A finished run as a report sees it."""
+    """A finished run as a report sees it; one that was purged shows no picture, of images outside it neither."""
     results = read_results(store)
-    refs = store.image_refs
+    refs = {} if store.purges else store.image_refs
 
     def image(digest: str) -> Pixels | None:
         try:
@@ -255,22 +265,31 @@ def audited(store: RunStore) -> Audited:
     def link(digest: str) -> str:
         return store.image_link(refs[digest]) if digest in refs else ""
 
-    return Audited(results.manifest, results.findings, read_verdicts(store), image, link, _faces(store, results.manifest))
+    faces = _faces(store, results.manifest)
+    return Audited(results.manifest, results.findings, read_verdicts(store), image, link, faces, store.purges)
 
 
-def _faces(store: RunStore, manifest: RunManifest) -> Callable[[str], Sequence[tuple[float, float, float, float]] | None]:
-    """Face boxes by image digest, from the scorer that found them."""
-    boxes: dict[str, list[tuple[float, float, float, float]]] = {}
+FOUND_FACES = frozenset({"left", "top", "right", "bottom", "landmarks"})
+"""Columns of a face finder, whatever its name. Landmarks are among them, as boxes alone may be of anything."""
+NOWHERE = (float("nan"),) * 4
+"""Box of a region without one: it cannot be trusted, so the whole image is blurred."""
+
+
+def _faces(store: RunStore, manifest: RunManifest) -> Callable[[str], Sequence[Box] | None]:
+    """Face boxes by image digest, from every scorer that found faces."""
+    if store.purges:
+        return lambda _: None
+    boxes: dict[str, list[Box]] = {}
     for use in AuditSpec.model_validate(manifest.spec).scorers:
-        name = use.label
-        key = manifest.keys.get(f"scorer.{name}", "").removeprefix("sha256:")[:8]
-        if use.use != "faces" or not key:
+        folder = f"{use.label}-{short(manifest.keys.get(f'scorer.{use.label}', ''))}"
+        if not FOUND_FACES.issubset(store.score_columns(folder)):
             continue
-        table = store.scores(f"{name}-{key}", ["left", "top", "right", "bottom"])
+        table = store.scores(folder, ["left", "top", "right", "bottom"])
         for row in table.to_pylist() if table is not None else ():
-            found = boxes.setdefault(row["subject"], [])
-            if row["region"] >= 0 and row["left"] is not None:
-                found.append((row["left"], row["top"], row["right"], row["bottom"]))
+            found = boxes.setdefault(row["subject"].rpartition("/")[2], [])  # of a draw: its image
+            if row["region"] >= 0:
+                edges = row["left"], row["top"], row["right"], row["bottom"]
+                found.append(NOWHERE if None in edges else edges)
     return boxes.get
 
 

@@ -1,6 +1,7 @@
 """RunStore: what a run holds, by content, complete by check; a kill at any instant loses nothing written before.
 
     manifest.json  grid.json  findings.json  contributions.parquet  verdicts.json  report.html  SHA256SUMS
+    purged.json   where images were deleted on purpose
     draws/<generator>-<key>/part-<digest>.parquet
     scores/<scorer>-<key>/part-<digest>.parquet
     images/ab/abcd....png
@@ -10,14 +11,11 @@ beside its place and renamed into it. Paths go through fsspec, so a run may live
 """
 
 import io
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +24,9 @@ import pyarrow.parquet as pq
 
 from audit.digest import bytes_digest, short
 from audit.errors import InputError, StoreError
-from audit.files import SUMS, RunFiles
+from audit.files import SUMS
+from audit.image_files import ImageFiles, ImageRef
+from audit.purges import PURGED
 from audit.records import ImageRecord, Made
 from audit.table import DRAW_SCHEMA
 
@@ -36,17 +36,7 @@ PART = ".parquet"
 COMPACT_ABOVE = 64
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRef:
-    """Where an image's bytes are."""
-
-    digest: str
-    codec: str
-    location: str
-    """Path outside the run; empty where the run holds the bytes."""
-
-
-class RunStore(RunFiles):
+class RunStore(ImageFiles):
     """One run folder: images, tables of draws and scores, and the files on top of them."""
 
     @classmethod
@@ -60,49 +50,6 @@ class RunStore(RunFiles):
         if not store.has("manifest.json"):
             raise InputError(f"{path}: no run here (manifest.json is missing); `imgaudit run SPEC` makes one")
         return store
-
-    # ------------------------------------------------------------------------------------------------ images
-
-    @staticmethod
-    def _image_name(digest: str, codec: str) -> str:
-        plain = short(digest, 64)
-        return f"images/{plain[:2]}/{plain}.{codec.partition('+')[0]}"
-
-    def put_image(self, data: bytes, codec: str) -> str:
-        """Store encoded bytes under their digest, and give it back."""
-        digest = bytes_digest(data)
-        name = self._image_name(digest, codec)
-        if not self.has(name) or self._fs.size(self._at(name)) != len(data):  # a power cut may leave an empty file
-            self._write(name, data)
-        return digest
-
-    def get_image(self, ref: ImageRef) -> bytes:
-        """The stored bytes of an image.
-
-        Raises:
-            StoreError: they are gone, or are no longer those that were stored.
-        """
-        data = self._bytes_of(ref)
-        if bytes_digest(data) != ref.digest:
-            raise StoreError(f"{self._name_of(ref)}: its bytes have changed since they were stored; restore the file")
-        return data
-
-    def _name_of(self, ref: ImageRef) -> str:
-        return ref.location or self._image_name(ref.digest, ref.codec)
-
-    def _bytes_of(self, ref: ImageRef) -> bytes:
-        if not ref.location:
-            return self.read(self._name_of(ref))
-        try:
-            return Path(ref.location).read_bytes()
-        except OSError as error:
-            raise StoreError(f"{ref.location}: an image of this run cannot be read ({error.strerror})") from error
-
-    def image_link(self, ref: ImageRef) -> str:
-        """Link to an image, relative to the run folder."""
-        if not ref.location:
-            return self._image_name(ref.digest, ref.codec)
-        return quote(os.path.relpath(ref.location, self._root)) if self._local else ""
 
     # ------------------------------------------------------------------------------------------------ tables
 
@@ -183,6 +130,34 @@ class RunStore(RunFiles):
             found.append(part.filter(pc.is_in(part["subject"], pa.array(subjects))))
         return pa.concat_tables(found, promote_options="permissive") if found else None
 
+    def score_columns(self, folder: str) -> dict[str, pa.DataType]:
+        """Columns of the stored scores of one scorer, with their types; none where nothing is stored."""
+        found: dict[str, pa.DataType] = {}
+        for name in self._parts(f"scores/{folder}"):
+            try:
+                with self._fs.open(self._at(name), "rb") as file:  # its end says it, so the rest is not read
+                    schema = pq.read_schema(file)
+            except (pa.ArrowException, OSError) as error:
+                raise StoreError(f"{self.path}/{name}: damaged ({error}); delete it and resume") from error
+            found |= {field.name: field.type for field in schema if not pa.types.is_null(field.type)}
+        return found
+
+    def vectors(self) -> dict[str, list[str]]:
+        """Folder of scores -> its columns of vectors; folders without any are left out."""
+        folders = {name.split("/")[1] for name in self._all_parts("scores")}
+        columns = {folder: self.score_columns(folder) for folder in sorted(folders)}
+        found = {folder: [c for c, kind in of.items() if _is_vector(kind)] for folder, of in columns.items()}
+        return {folder: names for folder, names in found.items() if names}
+
+    def drop_vectors(self, folder: str) -> None:
+        """Write the scores of one scorer again without vectors. A kill in between leaves rows twice, as in ``compact``."""
+        for name in self._parts(f"scores/{folder}"):
+            table = self._read_part(name, None)
+            kept = [field.name for field in table.schema if not _is_vector(field.type)]
+            if len(kept) < table.num_columns:
+                self._append(f"scores/{folder}", table.select(kept))
+                self.remove(name)
+
     # ------------------------------------------------------------------------------------------------ checks
 
     def seal(self) -> None:
@@ -246,6 +221,11 @@ class RunStore(RunFiles):
         except StoreError as error:
             yield str(error)
             return
+        if self.purges:
+            refs = {digest: ref for digest, ref in refs.items() if ref.location}
+            left = len(self.held_images())
+            if left or not self.purges[-1].finished:
+                yield f"{PURGED}: it was cut short, {left} images are left; `imgaudit purge {self.path}` goes on with it"
         for ref in refs.values():
             tick(1)
             try:
@@ -255,6 +235,10 @@ class RunStore(RunFiles):
             else:
                 if changed:
                     yield f"{self._name_of(ref)}: changed"
+
+
+def _is_vector(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def _draw_row(record: ImageRecord, location: str) -> dict[str, Any]:

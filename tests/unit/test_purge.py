@@ -1,0 +1,289 @@
+"""Purging a run: pictures go, figures stay, and a run without pictures never pretends to have them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from leak_scan import files_of, pictures_in
+from recognising_plugins import LIKENESS
+
+from audit.cli import call
+from audit.cli_purge import purge as command
+from audit.errors import InputError, StoreError
+from audit.images import encode_png
+from audit.plan import make_plan
+from audit.purge import check_images_left, delete, extent, finish
+from audit.purges import read_purges
+from audit.run import Silent, audited, run_audit
+from audit.spec import parse_spec
+from audit.store import RunStore
+from audit.testing import disc
+
+SPEC = {
+    "name": "purged",
+    "seed": 5,
+    "draws_per_probe": 2,
+    "generators": [{"use": "fake", "params": {"side": 32, "batch": 4, "refuse": 17}}],
+    "probes": [{"use": "traits", "params": {"limit": 2}}],
+    "scorers": [{"use": "pixels"}],
+    "metrics": [{"use": "outcomes"}, {"use": "means", "params": {"columns": ["pixels.brightness"]}}],
+    "gates": [{"metric": "outcomes.failed", "at_most": 0.9}],
+}
+STORED = [{"use": "pixels"}, {"use": "stored"}]
+NEARNESS = {"use": "nearness", "params": {"column": "stored.embedding"}}
+
+
+@pytest.fixture(autouse=True)
+def plugins(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, plant_plugins) -> None:
+    planted = plant_plugins(
+        tmp_path_factory.mktemp("planted"),
+        generators={"fake": "audit.testing:FakeGenerator"},
+        scorers={"stored": "recognising_plugins:Stored", "embedding": "recognising_plugins:Embedding"},
+        metrics={"nearness": "recognising_plugins:Nearness"},
+    )
+    monkeypatch.syspath_prepend(str(planted))
+
+
+def planned(**changes: object):
+    return make_plan(parse_spec({**SPEC, **changes}), "cpu")
+
+
+def made(folder: Path | str, **changes: object) -> RunStore:
+    return run_audit(planned(**changes), folder, progress=Silent())
+
+
+def purge(store: RunStore, *, vectors: bool = False) -> None:
+    finish(store, delete(store, extent(store, vectors=vectors), "retention over"))
+
+
+def told(store: RunStore, **changes: object) -> str:
+    with pytest.raises(StoreError) as error:
+        check_images_left(planned(**changes), RunStore(store.path), retry_failed=False)
+    return str(error.value)
+
+
+def test_images_go_and_every_figure_stays(tmp_path: Path) -> None:
+    store = made(tmp_path)
+    path = Path(store.path)
+    before = {
+        file: file.read_bytes() for file in files_of(path) if "images" not in file.parts and file.name != "SHA256SUMS"
+    }
+    count = len(pictures_in(path))
+    purge(store)
+    assert pictures_in(path) == {}
+    assert not (path / "images").exists()
+    assert {file: file.read_bytes() for file in before} == before
+    (log,) = read_purges(store)
+    assert (log.images, log.reason, log.outside, log.vectors) == (count, "retention over", 0, ())
+    assert log.started <= log.finished
+    assert RunStore(store.path).verify() == []
+    seen = audited(RunStore(store.path))
+    assert seen.purges == (log,)
+    digest = pq.read_table(next(path.glob("draws/*/*.parquet")))["image"][0].as_py()
+    assert (seen.image(digest), seen.link(digest), seen.faces(digest)) == (None, "", None)
+
+
+def test_pictures_outside_the_run_stay_and_are_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for seed in range(3):
+        (tmp_path / f"photos/{seed}.png").write_bytes(encode_png(disc(seed, 32)))
+    folder = {"use": "folder", "params": {"path": str(tmp_path / "photos"), "subject_basis": "generated"}}
+    changes = {"generators": [*SPEC["generators"], folder]}
+    store = made(tmp_path / "runs", **changes)
+    purge(store)
+    assert len(list((tmp_path / "photos").iterdir())) == 3
+    assert read_purges(store)[0].outside == 3
+    seen = audited(RunStore(store.path))
+    assert all(seen.image(digest) is None for digest in store.image_refs)
+    # what lies outside can still be scored
+    only = {**changes, "scorers": STORED}
+    assert "images of fake" in told(store, **only)
+
+
+def test_a_folder_of_images_that_is_a_link_is_left_alone(tmp_path: Path) -> None:
+    store = made(tmp_path / "runs")
+    images = Path(store.path) / "images"
+    images.rename(tmp_path / "elsewhere")
+    images.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="a link to"):
+        extent(store, vectors=False)
+    assert pictures_in(tmp_path / "elsewhere")
+
+
+def test_links_within_go_and_what_they_point_to_stays(tmp_path: Path) -> None:
+    store = made(tmp_path / "runs")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/family.png").write_bytes(encode_png(disc(1, 16)))
+    images = Path(store.path) / "images"
+    (images / "all").symlink_to(tmp_path / "mine")
+    (images / "one.png").symlink_to(tmp_path / "mine/family.png")
+    purge(store)
+    assert not images.exists()
+    assert (tmp_path / "mine/family.png").exists()
+
+
+def test_a_purge_that_was_cut_short_is_finished_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = made(tmp_path)
+    path, count = Path(store.path), len(pictures_in(Path(store.path)))
+
+    def half(self: RunStore) -> None:
+        for file in sorted((path / "images").rglob("*.png"))[::2]:
+            file.unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(RunStore, "remove_images", half)
+        with pytest.raises(KeyboardInterrupt):
+            delete(store, extent(store, vectors=False), "retention over")
+    left = RunStore(store.path)
+    assert 0 < len(pictures_in(path)) < count
+    assert [fault for fault in left.verify() if "cut short" in fault]
+    assert all(audited(left).image(digest) is None for digest in left.image_refs)  # a report shows none of the rest
+    assert call(["purge", store.path, "--yes", "--reason", "another"]) == 0
+    (log,) = read_purges(left)
+    assert (log.images, log.reason) == (count, "retention over")
+    assert RunStore(store.path).verify() == []
+
+
+def test_what_killed_processes_left_goes_too(tmp_path: Path) -> None:
+    store = made(tmp_path)
+    path = Path(store.path)
+    for name in ("images/.0a.tmp", ".1b.tmp", "scores/.2c.tmp"):
+        (path / name).write_bytes(b"pixels")
+    purge(store)
+    assert not [file for file in files_of(path) if file.name.startswith(".")]
+
+
+def test_reports_are_drawn_again_without_pictures_or_deleted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = made(tmp_path)
+    path = Path(store.path)
+    assert call(["report", store.path, "--format", "html", "--format", "json"]) == 0
+    store.write("slides.pdf", b"%PDF with thumbnails")
+    images = list(store.image_refs)[:3]
+    findings = json.loads((path / "findings.json").read_text())
+    findings[0]["evidence"] = images
+    store.write_json("findings.json", findings)
+    assert call(["report", store.path]) == 0
+    assert "data:image/jpeg" in (path / "report.html").read_text()
+    assert call(["purge", store.path, "--yes"]) == 0
+    assert "data:image/jpeg" not in (path / "report.html").read_text()
+    assert (path / "report.html").read_text().count("no longer stored") >= 3
+    assert not (path / "slides.pdf").exists()
+    assert "slides.pdf: deleted" in capsys.readouterr().err
+    assert RunStore(store.path).verify() == []
+
+
+def test_vectors_go_when_asked_and_all_other_scores_stay(tmp_path: Path) -> None:
+    changes = {"scorers": STORED, "metrics": [NEARNESS], "gates": []}
+    store = made(tmp_path, **changes)
+    (folder,) = store.vectors()
+    before = store.scores(folder)
+    purge(store)
+    check_images_left(planned(**changes), RunStore(store.path), retry_failed=False)  # vectors are there still
+    found = extent(RunStore(store.path), vectors=True)
+    assert (found.images, found.vectors) == (0, {folder: ["embedding"]})
+    again = RunStore(store.path)
+    purge(again, vectors=True)
+    after = again.scores(folder)
+    assert after.equals(before.drop_columns("embedding"))
+    assert again.vectors() == {}
+    assert RunStore(store.path).verify() == []
+    assert [log.vectors for log in read_purges(again)] == [(), (f"{folder}.embedding",)]
+    assert "metrics.nearness: it reads stored.embedding, which was deleted" in told(store, **changes)
+
+
+def test_dropping_vectors_twice_after_a_kill_keeps_each_row_once(tmp_path: Path) -> None:
+    store = made(tmp_path, scorers=STORED, metrics=[NEARNESS], gates=[])
+    (folder,) = store.vectors()
+    before = store.scores(folder).drop_columns("embedding")
+    part = next(Path(store.path).glob(f"scores/{folder}/*.parquet"))
+    kept = part.read_bytes()
+    store.drop_vectors(folder)
+    part.write_bytes(kept)  # killed between the new part and the end of the old one
+    store.drop_vectors(folder)
+    assert store.scores(folder).equals(before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "lack"),
+    [
+        ({"draws_per_probe": 3}, "generators.fake: 33 images are not drawn yet"),
+        ({"scorers": STORED}, "scorers.stored: "),
+        (
+            {"scorers": [{"use": "embedding"}], "likeness": {**LIKENESS, "expires": "2999-01-01"}, "metrics": []},
+            "scorers.embedding: what it says is never stored, so it needs images of fake",
+        ),
+    ],
+)
+def test_work_that_needs_pictures_says_so_and_draws_nothing(tmp_path: Path, changes: dict, lack: str) -> None:
+    store = made(tmp_path)
+    purge(store)
+    before = {file: file.read_bytes() for file in files_of(Path(store.path))}
+    with pytest.raises(StoreError) as error:
+        run_audit(planned(**{"gates": [], **changes}), tmp_path, progress=Silent())
+    assert lack in str(error.value)
+    assert "purged on" in str(error.value)
+    assert "under another `name`" in str(error.value)
+    assert {file: file.read_bytes() for file in files_of(Path(store.path))} == before
+
+
+def test_work_that_needs_none_goes_on(tmp_path: Path) -> None:
+    store = made(tmp_path)
+    findings = (Path(store.path) / "findings.json").read_bytes()
+    purge(store)
+    again = run_audit(planned(), tmp_path, progress=Silent())
+    assert again.path == store.path
+    assert (Path(store.path) / "findings.json").read_bytes() == findings
+    more = [*SPEC["metrics"], {"use": "disparity", "params": {"column": "pixels.brightness", "by": "trait"}}]
+    run_audit(planned(metrics=more), tmp_path, progress=Silent())
+    assert pictures_in(Path(store.path)) == {}
+
+
+def test_pictures_that_are_asked_for_all_the_same_are_an_error(tmp_path: Path) -> None:
+    store = made(tmp_path)
+    ref = next(iter(store.image_refs.values()))
+    purge(store)
+    with pytest.raises(StoreError, match="purged on"):
+        RunStore(store.path).get_image(ref)
+
+
+def test_a_run_in_object_storage(tmp_path: Path) -> None:
+    store = made("memory://purge-test")
+    assert extent(store, vectors=False).images > 30
+    purge(store)
+    assert extent(RunStore(store.path), vectors=False).nothing
+    assert RunStore(store.path).verify() == []
+
+
+def test_a_damaged_log_is_named(tmp_path: Path) -> None:
+    store = made(tmp_path)
+    (Path(store.path) / "purged.json").write_text('{"purges": [{"started": 3}]}')
+    with pytest.raises(StoreError, match=r"purged\.json: damaged \(purges\.0\."):
+        extent(RunStore(store.path), vectors=False)
+
+
+def test_the_command_asks_and_a_no_deletes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = made(tmp_path)
+    with pytest.raises(InputError, match=r"deletes \d+ images .* add --yes"):
+        CliRunner().invoke(command, [store.path], catch_exceptions=False, standalone_mode=False)
+    monkeypatch.setattr("audit.cli_purge._asked_at_a_terminal", lambda: True)
+    refused = CliRunner().invoke(command, [store.path], input="n\n", standalone_mode=False)
+    assert "nothing was deleted" in refused.output
+    assert pictures_in(Path(store.path))
+    assert not (Path(store.path) / "purged.json").exists()
+    done = CliRunner().invoke(command, [store.path], input="y\n", standalone_mode=False)
+    assert done.return_value == 0
+    assert pictures_in(Path(store.path)) == {}
+
+
+def test_nothing_but_lists_counts_as_a_vector(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "run")
+    vector = pa.array([np.zeros(3, np.float32)], pa.list_(pa.float32(), 3))
+    rows = {"subject": ["a"], "region": pa.array([-1], pa.int16()), "v": vector, "x": [1.0], "none": pa.nulls(1)}
+    store.append_scores("s-1", pa.table(rows))
+    assert store.vectors() == {"s-1": ["v"]}
+    assert store.score_columns("s-1").keys() == {"subject", "region", "v", "x"}
