@@ -1,0 +1,116 @@
+"""Tests of likeness that need no threshold: ranks among impostors, and swapped prompts."""
+
+import numpy as np
+import numpy.typing as npt
+
+from audit.stats.intervals import FloatArray
+
+__all__ = ["fewest_swaps", "rank_p_values", "swapped_difference"]
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+SWAPS = 9_999
+
+
+def rank_p_values(best: FloatArray, impostors: FloatArray, unit: IntArray) -> FloatArray:
+    """How often an impostor image is at least as like its best match in a gallery as an image is like its own.
+
+        p = (1 + sum over units of the share of their images with a best match >= best) / (1 + units)
+
+    Exact where the image is exchangeable with those of the impostors, whatever the gallery and the scale of similarities
+    (a conformal p-value: Vovk, Gammerman & Shafer 2005, section 2.2). Several images of a unit (prompt) count as one, by
+    their mean, so that alike images are not taken for many; of means of p-values, twice the value is safe in every case
+    (Vovk & Wang 2020). The smallest is 1 / (1 + units). The tests share their impostors, so they are positively dependent
+    (Bates et al. 2023), which the adjustments of ``multiplicity`` allow.
+
+    Args:
+        best: (n,) similarity of each image to the person in the gallery that it is most like.
+        impostors: (m,) the same of images of nobody in the gallery, m >= 1.
+        unit: (m,) what was sampled independently among impostors, 0 .. units - 1.
+
+    Returns:
+        (n,) above 0, at most 1.
+
+    Raises:
+        ValueError: no impostors, or ``unit`` of another length.
+
+    >>> rank_p_values(np.array([0.9, 0.5]), np.array([0.1, 0.6, 0.2]), np.array([0, 1, 2]))
+    array([0.25, 0.5 ])
+    """
+    impostors = np.asarray(impostors, dtype=np.float64)
+    if not len(impostors) or len(unit) != len(impostors):
+        raise ValueError(f"rank_p_values needs impostors, each with a unit; got {len(impostors)} and {len(unit)}")
+    images = np.bincount(unit)
+    order = np.argsort(impostors, kind="stable")
+    # Weight of the impostors from each place of the order on.
+    beyond = np.append(np.cumsum((1 / images[unit])[order][::-1])[::-1], 0.0)
+    units = np.count_nonzero(images)
+    place = np.searchsorted(impostors[order], np.asarray(best, dtype=np.float64), side="left")
+    return np.asarray(np.minimum((1 + beyond[place]) / (1 + units), 1.0), dtype=np.float64)
+
+
+def fewest_swaps(named: BoolArray, block: IntArray) -> float:
+    """Number of ways to say which values are the named ones, within blocks; its inverse is the smallest p-value.
+
+    >>> fewest_swaps(np.array([True, False, False]), np.zeros(3, dtype=np.int64))
+    3.0
+    """
+    named = np.asarray(named, dtype=bool)
+    sizes, chosen = np.bincount(block), np.bincount(block, named)
+    logs = _log_factorial(sizes) - _log_factorial(chosen) - _log_factorial(sizes - chosen)
+    return float(np.round(np.exp(min(float(logs.sum()), 700.0))))
+
+
+def swapped_difference(
+    values: FloatArray, named: BoolArray, block: IntArray, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Mean of the named values less that of the others, and how often it is as large where names mean nothing.
+
+    The difference of each block counts by its named values. Which values of a block are the named ones is drawn anew 9,999
+    times; p = (1 + as large) / (1 + 9,999), one-sided (Phipson & Smyth 2010). Exact where, but for the name, the values of
+    a block are exchangeable.
+
+    Args:
+        values: (n,).
+        named: (n,) at least one in every block, as well as one that is not.
+        block: (n,) such as the seed, 0 .. blocks - 1.
+        rng: source of randomness.
+
+    Returns:
+        Difference and p-value.
+
+    Raises:
+        ValueError: a block has no named value, or no other.
+
+    >>> values, named = np.arange(40.0), np.arange(40) >= 20
+    >>> difference, p = swapped_difference(values, named, np.zeros(40, dtype=np.int64), np.random.default_rng(0))
+    >>> difference, p
+    (20.0, 0.0001)
+    """
+    values, named = np.asarray(values, dtype=np.float64), np.asarray(named, dtype=bool)
+    sizes, chosen = np.bincount(block).astype(np.float64), np.bincount(block, named)
+    if not len(values) or np.any(chosen < 1) or np.any(chosen >= sizes):
+        raise ValueError("every block needs a named value and one that is not")
+    # A block's difference is linear in the sum of its named values, and so is the mean over blocks.
+    weight = chosen / chosen.sum()
+    slope = weight * (1 / chosen + 1 / (sizes - chosen))
+    constant = float((weight * np.bincount(block, values) / (sizes - chosen)).sum())
+    weighed = values * slope[block]
+    found = float(weighed[named].sum()) - constant
+    first = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+    in_blocks = np.argsort(block, kind="stable")
+    as_large = 0
+    tolerance = 1e-12 * max(1.0, float(np.abs(weighed).sum()))
+    for _ in range(SWAPS):
+        order = np.lexsort((rng.random(len(values)), block))
+        rank = np.empty(len(values), dtype=np.int64)
+        rank[order] = np.arange(len(values)) - first[block[in_blocks]]
+        as_large += float(weighed[rank < chosen[block]].sum()) - constant >= found - tolerance
+    return found, (1 + as_large) / (1 + SWAPS)
+
+
+def _log_factorial(counts: npt.NDArray[np.generic]) -> FloatArray:
+    most = int(np.max(counts, initial=0))
+    logs = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, most + 1, dtype=np.float64)))])
+    return np.asarray(logs[np.asarray(counts, dtype=np.int64)], dtype=np.float64)
