@@ -124,6 +124,7 @@ class _Layout:
             tuple(book.figures(panels)),
             tuple(book.tables(panels)),
             tuple(book.galleries(panels, finding.evidence)),
+            tuple(book.pairs(panels)),
             opened,
             self._sentence(finding, group),
         )

@@ -10,6 +10,7 @@ from pydantic import Field
 from audit.component import Audited, Report
 from audit.panels import Intervals
 from audit.records import Finding, Verdict
+from reports.care import care_of, persons
 from reports.checks import checked
 from reports.groups import families, targets
 from reports.noise import settled
@@ -77,6 +78,8 @@ class Html(Report):
             "referenced": any(isinstance(p, Intervals) and p.marks for f in audited.findings for p in f.panels),
             "drawn": drawn(audited),
             "people": depicts_people(audited),
+            "persons": persons(audited.manifest),
+            "care": care_of(audited, blurred=self.blur != "none"),
             "provenance": sources,
             "spec": escape(sources.spec),
             "costs": cost_rows(audited.manifest.costs),

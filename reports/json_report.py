@@ -27,6 +27,7 @@ class Json(Report):
             "schema": SCHEMA,
             "manifest": jsonable(audited.manifest),
             "findings": [{"key": finding.key, **jsonable(finding)} for finding in audited.findings],
+            "purges": [jsonable(purge) for purge in audited.purges],
             "verdicts": [jsonable(verdict) for verdict in audited.verdicts],
         }
         return (json.dumps(content, indent=1, sort_keys=True, ensure_ascii=True, allow_nan=False) + "\n").encode("ascii")

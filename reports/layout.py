@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from audit.records import Finding, Verdict
 from reports.pictures import Figure, Sheets
 from reports.strips import Strip
-from reports.thumbnails import Page
+from reports.thumbnails import Page, PairPage
 
 __all__ = ["Card", "Cell", "Family", "Quantity"]
 
@@ -32,6 +32,7 @@ class Card:
     figures: tuple[Figure, ...]
     tables: tuple[Sheets, ...]
     galleries: tuple[Page, ...]
+    pairs: tuple[PairPage, ...]
     opened: bool = False
     """It is judged and stands open."""
     sentence: str = ""

@@ -7,8 +7,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from audit.component import Audited, Report
-from audit.panels import Intervals
+from audit.digest import short
+from audit.panels import Intervals, Pairs
 from audit.records import Finding, Interval, Verdict
+from reports.care import in_brief, persons
 from reports.checks import checked
 from reports.noise import settled
 from reports.sentences import sentence
@@ -21,10 +23,10 @@ from reports.wording import clean, clip, corrected, count, interval, listed, mar
 __all__ = ["Markdown", "escape"]
 
 ICONS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "invalid": "⚠️", "none": "▫️"}
-PERCEIVED = "Perceived attributes of depicted, fictitious persons; not identity. "
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 MARKUP = frozenset("\\`*_[]#!|~$")
 MOST_TOLD = 10
+MOST_PANELS = 3
 BREAK = "\u200b"
 NAMES = re.compile(r"[@#!~%&$:](?=[\w/])|(?<=www)\.", re.IGNORECASE)
 """What begins the name of a person, an issue, a label, a snippet, an emoji or an address on some forge."""
@@ -64,7 +66,8 @@ class Markdown(Report):
             self._findings("What stands out", [f for f in audited.findings if not f.baseline and _speaks(f)]),
             self._truths(audited),
             _missing(audited),
-            f"<sub>{PERCEIVED if depicts_people(audited) else ''}Evidence for a rule, not proof of compliance. The "
+            *_pairs(audited),
+            f"<sub>{_care(audited)}Evidence for a rule, not proof of compliance. The "
             "full report is report.html of the run.</sub>",
         ]
         return ("\n\n".join(part for part in parts if part) + "\n").encode("utf-8")
@@ -114,6 +117,27 @@ class Markdown(Report):
         table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
         more = len(rows) - self.rows
         return table + (f"\n\n{count(more, 'more row')} in the full report." if more > 0 else "")
+
+
+def _pairs(audited: Audited) -> list[str]:
+    """Panels of image pairs as lines: two digests a pair, since a comment can hold no blurred copy."""
+    panels = [panel for finding in audited.findings for panel in finding.panels if isinstance(panel, Pairs) and panel.pairs]
+    return [_pair_lines(panel) for panel in panels[:MOST_PANELS]]
+
+
+def _pair_lines(panel: Pairs) -> str:
+    sides = f"{escape(panel.left, 60)} and {escape(panel.right, 60)}"
+    lines = [f"### {escape(panel.title)}", "", f"{escape(panel.summary, 400)} Digests of {sides}:".strip(), ""]
+    for (left, right), caption in list(zip(panel.pairs, panel.captions, strict=True))[:MOST_TOLD]:
+        said = escape(caption)
+        lines.append(f"- {escape(short(left, 12))} and {escape(short(right, 12))}{f': {said}' if said else ''}")
+    more = len(panel.pairs) - MOST_TOLD
+    return "\n".join([*lines, *([f"- {count(more, 'more pair')} in the full report."] if more > 0 else [])])
+
+
+def _care(audited: Audited) -> str:
+    people = f"Perceived attributes of {persons(audited.manifest)}; not identity. " if depicts_people(audited) else ""
+    return people + "".join(f"{escape(told, 300)} " for told in in_brief(audited))
 
 
 def _speaks(finding: Finding) -> bool:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from audit.panels import Bars, Curve, Gallery, Heatmap, Intervals, Panel, Span, Table
+from audit.panels import Bars, Curve, Gallery, Heatmap, Intervals, Pairs, Panel, Span, Table
 from audit.records import Interval
 from reports.charts import Chart, draw, fault, in_words, left_out
 from reports.spans import common_axis
-from reports.thumbnails import Album, Page
+from reports.thumbnails import Album, Page, PairPage
 from reports.wording import count, interval, mark, quantity
 
 __all__ = ["Figure", "Sheets", "Sketchbook"]
@@ -69,12 +69,20 @@ class Sketchbook:
 
     def galleries(self, panels: Iterable[Panel], evidence: tuple[str, ...]) -> list[Page]:
         """The galleries among the panels, and one of the images behind the number that are in none of them."""
+        panels = tuple(panels)
         found = [panel for panel in panels if isinstance(panel, Gallery)]
         pages = [self._album.page(g.title, g.summary, _captioned(g)) for g in found]
-        rest = [image for image in evidence if not any(image in gallery.images for gallery in found)]
+        shown = {image for gallery in found for image in gallery.images}
+        shown |= {image for panel in panels if isinstance(panel, Pairs) for pair in panel.pairs for image in pair}
+        rest = [image for image in evidence if image not in shown]
         if rest:
             pages.append(self._album.page("Images behind the number", "", [(image, "") for image in rest]))
         return [page for page in pages if page.images or page.left_out]
+
+    def pairs(self, panels: Iterable[Panel]) -> list[PairPage]:
+        """The pairs of images among the panels."""
+        pages = [self._album.pairs(panel) for panel in panels if isinstance(panel, Pairs)]
+        return [page for page in pages if page.pairs or page.left_out]
 
 
 def _titled(panel: Chart) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from audit.component import Audited
 from audit.records import Finding, RunManifest
+from reports.care import reads_people
 from reports.sentences import sentence
 from reports.strips import Beside, Strip, finding_strip
 from reports.together import cell_label, common_title, comparable, nothing_came, shared_axes
@@ -23,9 +24,6 @@ __all__ = [
     "summarise",
     "title_of",
 ]
-
-PEOPLE_SCORERS = frozenset({"faces", "attributes", "zero_shot"})
-"""Scorers that look at people, or may: the words on perceived attributes stand only where one of them ran."""
 
 MOST_HEADLINES = 6
 MOST_ROWS = 4
@@ -93,10 +91,8 @@ def drawn(audited: Audited) -> Drawn:
 
 def depicts_people(audited: Audited) -> bool:
     """Whether a scorer that looks at people ran, or a finding speaks of what is perceived in them."""
-    scorers = audited.manifest.spec.get("scorers")
-    uses = [use.get("use") for use in scorers if isinstance(use, dict)] if isinstance(scorers, list | tuple) else []
     told = any("perceived" in f"{f.title} {f.protocol}".lower() for f in audited.findings)
-    return told or any(use in PEOPLE_SCORERS for use in uses)
+    return told or reads_people(audited.manifest)
 
 
 def summarise(audited: Audited) -> Summary:

@@ -12,9 +12,10 @@ from PIL import Image
 from audit.component import Audited
 from audit.digest import short
 from audit.images import Pixels, blur, thumbnail
+from audit.panels import Pairs
 from reports.wording import clean, clip
 
-__all__ = ["Album", "Blur", "Page", "Thumbnail", "safe_link"]
+__all__ = ["Album", "Blur", "Page", "Pair", "PairPage", "Thumbnail", "safe_link"]
 
 Blur = Literal["faces", "all", "none"]
 
@@ -39,6 +40,8 @@ class Thumbnail:
     """What a screen reader says."""
     link: str
     """Relative link to the stored image; empty where there is none."""
+    blurred: bool = False
+    """The link leads to an image that shows more than the copy does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,32 @@ class Page:
     images: tuple[Thumbnail, ...]
     left_out: str
     """How many images are not shown, in words; empty where all are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two images side by side."""
+
+    left: Thumbnail
+    right: Thumbnail
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairPage:
+    """Pairs as the page shows them."""
+
+    title: str
+    summary: str
+    left: str
+    right: str
+    pairs: tuple[Pair, ...]
+    left_out: str
+
+    @property
+    def images(self) -> tuple[Thumbnail, ...]:
+        """All images of it."""
+        return tuple(image for pair in self.pairs for image in (pair.left, pair.right))
 
 
 class Album:
@@ -71,6 +100,18 @@ class Album:
         )
         return Page(title, summary, tuple(shown), left_out)
 
+    def pairs(self, panel: Pairs) -> PairPage:
+        """Images beside others, each by the rule of all; half as many pairs as a gallery has images."""
+        shown = []
+        for (left, right), caption in zip(panel.pairs[: (self._most + 1) // 2], panel.captions, strict=False):
+            if self._has_room(left) and self._has_room(right):
+                said = clip(clean(caption), 200)
+                sides = (self._one(left, f"{panel.left}: {said}"), self._one(right, f"{panel.right}: {said}"))
+                shown.append(Pair(*sides, said))
+        missing = len(panel.pairs) - len(shown)
+        left_out = f"{len(shown)} of {len(panel.pairs):,} pairs are shown here; findings.json names the rest."
+        return PairPage(panel.title, panel.summary, panel.left, panel.right, tuple(shown), left_out if missing else "")
+
     def _has_room(self, image: str) -> bool:
         return image in self._made or len(self._made) < MOST_IN_ALL
 
@@ -81,7 +122,8 @@ class Album:
         said = clip(clean(caption), 200) or f"image {short(image)}"
         state = STATES[self._blurring] if data else "no longer stored"
         link = safe_link(self._audited.link(image)) if data else ""
-        return Thumbnail(data, size, said, f"{said} ({state})" if state else said, link)
+        blurred = bool(data) and self._blurring != "none"
+        return Thumbnail(data, size, said, f"{said} ({state})" if state else said, link, blurred)
 
     def _encode(self, image: str) -> tuple[str, tuple[int, int]]:
         pixels = self._audited.image(image)

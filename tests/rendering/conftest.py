@@ -17,6 +17,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "empty": sample_audit.audited((), ()),
         "long": sample_audit.long(),
         "skewed": sample_skew.skewed(),
+        "people": sample_audit.people(),
         "failed checks": sample_skew.skewed(failed=2),
     }
     written = {}

@@ -1,9 +1,12 @@
 """A finished audit made by hand: a face GAN and its blurred copy, three gates, hostile names, and a long variant."""
 
+from dataclasses import replace
+
 from rendering.drawn_faces import boxes_of, digest_of, link_of, pixels_of
 
 from audit.component import Audited
-from audit.panels import Bars, Curve, Gallery, Heatmap, Intervals, Line, Span, Table
+from audit.panels import Bars, Curve, Gallery, Heatmap, Intervals, Line, Pairs, Span, Table
+from audit.purges import Purge
 from audit.records import Cost, Finding, Interval, RunManifest, Verdict
 
 HOSTILE = (
@@ -279,6 +282,46 @@ def demo() -> Audited:
         ),
     )
     return audited((good, bad, no_estimate(), share, *cells, calibration()), verdicts)
+
+
+LIKENESS = {
+    "who": "Persons of the invented catalogue; A. Tester answers",
+    "authority": "They are drawings of our own",
+    "purpose": f"To test a report {HOSTILE}",
+    "expires": "2027-12-31",
+}
+
+
+def copies() -> Finding:
+    """A share of copies, with pairs: a copy and what it is a copy of, one of them purged, one that no detector saw."""
+    finding = share_finding("copies.share", "copy", {}, 0.051, 512)
+    pairs = tuple((digest_of(100 + i), digest_of(200 + i)) for i in range(6))
+    pairs = (*pairs[:4], (digest_of(106), digest_of(7)), (digest_of(107), digest_of(8)), *pairs[4:])
+    panel = Pairs(
+        title="Pairs that are nearest to each other",
+        summary="The eight nearest, nearest first; distance 0 is the same image.",
+        left="generated",
+        right="training image",
+        pairs=pairs,
+        captions=tuple(HOSTILE if i == 1 else f"distance {0.02 * i:.2f}" for i in range(len(pairs))),
+    )
+    update = {"title": "Share of images that are copies", "panels": (panel,), "evidence": tuple(a for a, _ in pairs[:3])}
+    return finding.model_copy(update=update)
+
+
+def people(*purges: Purge) -> Audited:
+    """An audit that asked whom pictures depict, with photographs as a reference set."""
+    settings = {
+        "dcgan": {"latent": "normal, 100 dimensions"},
+        "staff": {"folder": "staff", "subject_basis": f"consent in writing, kept by A. Tester {HOSTILE}"},
+        "old": {"folder": "old", "subject_basis": ""},
+        "drawn": {"folder": "drawn", "subject_basis": "generated"},
+    }
+    spec = {**manifest().spec, "likeness": LIKENESS}
+    read = {"attributes": "attributes", "apparent_tone": "attributes", "face_embedding": "identity"}
+    found = audited((copies(), overall_share()), (), settings=settings, spec=spec, people=read)
+    image = (lambda _: None) if purges else found.image
+    return replace(found, purges=purges, image=image)
 
 
 def long() -> Audited:

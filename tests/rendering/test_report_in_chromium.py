@@ -13,7 +13,7 @@ from reports.html import Html
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])
-@pytest.mark.parametrize("name", ["demo", "empty", "long", "skewed", "failed checks"])
+@pytest.mark.parametrize("name", ["demo", "empty", "long", "skewed", "people", "failed checks"])
 def test_page_fits_asks_no_network_and_logs_nothing(chromium: Any, pages: dict[str, Path], name: str, width: int) -> None:
     with Visit(chromium, pages[name], width) as visit:
         assert visit.unfolded().overflow() == 0
@@ -23,7 +23,7 @@ def test_page_fits_asks_no_network_and_logs_nothing(chromium: Any, pages: dict[s
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [DESK, PHONE])
-@pytest.mark.parametrize("name", ["demo", "failed checks"])
+@pytest.mark.parametrize("name", ["demo", "people", "failed checks"])
 def test_axe_finds_no_serious_violation(chromium: Any, pages: dict[str, Path], name: str, width: int, scheme: str) -> None:
     with Visit(chromium, pages[name], width, scheme) as visit:
         assert visit.unfolded().grave_violations() == []
