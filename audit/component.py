@@ -253,6 +253,23 @@ class Scorer(Component, ABC):
         """Names (in the spec) of scorers whose rows of the same image it needs."""
         return ()
 
+    def check_required(self, columns: Mapping[str, Column]) -> None:
+        """See that the scorers that it requires fill what it needs; called before any work.
+
+        Args:
+            columns: ``scorer.column`` -> what it holds, of those scorers.
+
+        Raises:
+            SpecError: they do not; the message begins with the parameter that is wrong.
+        """
+
+    def thresholds(self) -> Mapping[str, str]:
+        """Label column -> the parameter below which its confidence means an abstention; only columns that have one.
+
+        At 0 of that parameter every label is given with its confidence, from which ``imgaudit calibrate`` chooses it.
+        """
+        return {}
+
     def known_answers(self) -> Iterable[KnownAnswer]:
         """What it must say of made-up images, to be asked in every run and by ``imgaudit doctor``: a second's work.
 

@@ -13,6 +13,7 @@ __all__ = [
     "check_likeness",
     "check_metrics",
     "check_people",
+    "check_requirements",
     "check_suites_used",
     "levels_of",
     "ordered",
@@ -39,6 +40,16 @@ def ordered(scorers: list[tuple[str, Scorer]]) -> list[tuple[str, Scorer]]:
     for name in known:
         add(name, ())
     return list(done.items())
+
+
+def check_requirements(scorers: Mapping[str, Scorer]) -> None:
+    """What a scorer requires of others is what they fill."""
+    for name, scorer in scorers.items():
+        filled = {f"{other}.{column.name}": column for other in scorer.requires() for column in scorers[other].columns()}
+        try:
+            scorer.check_required(filled)
+        except SpecError as error:
+            raise SpecError(f"scorers.{name}.params.{error}") from error
 
 
 def who_looks(

@@ -16,6 +16,7 @@ from audit.fitting import (
     check_likeness,
     check_metrics,
     check_people,
+    check_requirements,
     check_suites_used,
     levels_of,
     ordered,
@@ -183,6 +184,7 @@ def make_plan(spec: AuditSpec, device: str) -> Plan:
     """
     generators = [(use.label, _built(Generator, "generators", use)) for use in spec.generators]
     scorers = ordered([(use.label, _built(Scorer, "scorers", use)) for use in spec.scorers])
+    check_requirements(dict(scorers))
     metrics = [(use.label, _built(Metric, "metrics", use)) for use in spec.metrics]
     suites = {use.label: _suite(use) for use in spec.probes}
     wanted = {name: _wanted(spec, name, generator, suites) for name, generator in generators}

@@ -49,7 +49,17 @@ REFERENCES: dict[str, dict] = {
     "uniform": {},
     "us_workforce_2022": {},
 }
-ELSEWHERE = {"diffusion", "endpoint", "onnx_model", "attributes", "clip", "phantom_oracle", "zero_shot"}
+ELSEWHERE = {
+    "diffusion",
+    "endpoint",
+    "onnx_model",
+    "agreement",
+    "attributes",
+    "second_attributes",
+    "clip",
+    "phantom_oracle",
+    "zero_shot",
+}
 """Checked in their own test files, which build the models and servers that they need."""
 
 

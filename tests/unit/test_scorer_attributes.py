@@ -11,8 +11,9 @@ from audit.catalog import build
 from audit.component import Row
 from audit.errors import ScoringError, SpecError
 from audit.records import Abstained, Scored
-from audit.scorers import attributes
-from audit.scorers.attributes import AGES, Attributes, face_chip
+from audit.scorers import attributes, face_attributes
+from audit.scorers.attributes import AGES, Attributes
+from audit.scorers.face_chips import face_chip
 from audit.scorers.faces import Faces
 from audit.spec import Use
 
@@ -98,7 +99,7 @@ def test_batch_gives_what_each_image_gives(monkeypatch: pytest.MonkeyPatch):
     views = [view(image, given={"faces": row}) for image, row in zip(images, rows, strict=True)]
     scorer = Attributes(gender_confidence=0.5, band_confidence=0)
     together = scored(scorer, views)
-    monkeypatch.setattr(attributes, "ROWS", 3)
+    monkeypatch.setattr(face_attributes, "ROWS", 3)
     with scorer.open("cpu") as score:
         apart = [score([one])[0] for one in views]
         parts = score(views)

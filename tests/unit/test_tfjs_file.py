@@ -40,7 +40,7 @@ def test_shards_are_joined(tmp_path) -> None:
     ("weights", "data", "told"),
     [
         ([PLAIN], DATA, "at most 8 are expected"),
-        ([PLAIN], DATA[:7], "hold 7 bytes and its tensors need 8"),
+        ([PLAIN], DATA[:7], "hold 7 bytes, and its tensors need 8"),
         ([PLAIN, PLAIN], DATA + DATA[:5], "two tensors have the same name"),
         ([PLAIN | {"dtype": "int32"}], DATA[:8], r"0\.weights\.0\.dtype"),
         ([PLAIN | {"shape": [-2, -1]}], DATA[:8], r"0\.weights\.0\.shape"),
