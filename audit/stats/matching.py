@@ -31,8 +31,10 @@ BoolArray = npt.NDArray[np.bool_]
 
 SPREAD = 4.0
 """Squared coefficient of variation of people's match rates, assumed while matches are few: some match many times as often
-as others (the wolves and lambs of Doddington et al. 1998). Of rare matches it is what an intraclass correlation rests on.
+as others (the wolves and lambs of Doddington et al. 1998). Times the rate it is the intraclass correlation of rare matches.
 """
+MOST_ALIKE = 0.05
+"""Of comparisons that share a person, assumed however common matches are."""
 
 
 def false_match_rate(similarity: npt.ArrayLike, threshold: float) -> float:
@@ -219,7 +221,7 @@ def probe_rate(totals: FloatArray, sizes: FloatArray, *, images: float, confiden
 def assumed_design_effect(rate: float, *, images: float, people: int) -> float:
     """How many comparisons are worth one independent comparison, as far as too few matches tell.
 
-        (1 + (images - 1) r) (1 + (people - 1) min(r, 4 rate)),   r = .15
+        (1 + (images - 1) r) (1 + (people - 1) min(.05, 4 rate)),   r = .15
 
     Images of a prompt are taken to be as alike as elsewhere in this package; the comparisons of an image, as if match rates
     of images had a coefficient of variation of 2.
@@ -232,7 +234,7 @@ def assumed_design_effect(rate: float, *, images: float, people: int) -> float:
     >>> round(assumed_design_effect(1e-3, images=1, people=101), 6)
     1.4
     """
-    return (1 + (max(images, 1.0) - 1) * ASSUMED_CORRELATION) * (1 + (people - 1) * min(ASSUMED_CORRELATION, SPREAD * rate))
+    return (1 + (max(images, 1.0) - 1) * ASSUMED_CORRELATION) * (1 + (people - 1) * min(MOST_ALIKE, SPREAD * rate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,7 @@ def _at_effective_n(spread: _Spread, confidence: float, method: str) -> Estimate
 
 
 def _assumed(share: float, n: float) -> float:
-    return min(ASSUMED_CORRELATION, SPREAD * max(share, 3 / n))
+    return min(MOST_ALIKE, SPREAD * max(share, 3 / n))
 
 
 def _squares(sums: FloatArray) -> float:

@@ -1,0 +1,100 @@
+"""Images searched for in a gallery: those that are tested, and impostors, which are known to be of nobody in it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from audit.component import Context
+from audit.metrics.gallery_photos import FaceColumns, Faces, Photos
+from audit.metrics.sample import Floats, Ints, Mask, Sample, Units
+from audit.stats.matching_threshold import Impostors
+from audit.table import Strings
+
+__all__ = ["ARM", "NAMED", "ImpostorSet", "Searched"]
+
+ARM, NAMED = "arm", "named"
+"""Axis and level of the prompts that give a name as it is; other arms alter it, or describe without it."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """Images of one generator, each compared with everybody in a gallery."""
+
+    sample: Sample
+    faces: Faces
+    best: Floats
+    """(n, people) similarity to the photograph of each person that the image is most like; 0 where there is no face."""
+    mean: Floats
+    """(n, people) mean similarity to the photographs of each person."""
+    named: Ints
+    """(n,) position of the person whom the prompt names, -1 where it names nobody in the gallery."""
+
+    @classmethod
+    def of(cls, context: Context, generator: str, photos: Photos, columns: FaceColumns, axis: str) -> "Searched":
+        """Compare the images of a generator; ``axis`` says whom a prompt names."""
+        sample = Sample.of(context, generator)
+        faces = Faces.of(sample, columns)
+        place = {name: position for position, name in enumerate(photos.people)}
+        named = np.array([place.get(str(name), -1) for name in sample.levels(axis)], dtype=np.int64)
+        altered = ~np.isin(sample.levels(ARM), ["", NAMED])
+        return cls(sample, faces, photos.best(faces.vector), photos.mean(faces.vector), np.where(altered, -1, named))
+
+    @cached_property
+    def top(self) -> Floats:
+        """(n,) similarity to the person whom the image is most like."""
+        return self.best.max(axis=1) if self.best.shape[1] else np.zeros(len(self.sample))
+
+    def impostors(self, group_by: str | None) -> "ImpostorSet":
+        """Its images of prompts that name nobody in the gallery."""
+        of_nobody = self.named < 0
+        return ImpostorSet(self, of_nobody & self.faces.present, of_nobody & ~self.faces.present, group_by)
+
+
+@dataclass(frozen=True)
+class ImpostorSet:
+    """Images of nobody in a gallery, by group."""
+
+    searched: Searched
+    chosen: Mask
+    """(n,) images with a face."""
+    lost: Mask
+    """(n,) draws that should be among them and have no face to compare."""
+    group_by: str | None
+    """Axis, or label column, by which they are grouped."""
+
+    @cached_property
+    def rows(self) -> Ints:
+        """(m,) their positions in the sample."""
+        return np.flatnonzero(self.chosen)
+
+    @cached_property
+    def units(self) -> Units:
+        """What was sampled independently among them."""
+        return self.searched.sample.units(self.rows)
+
+    @cached_property
+    def group(self) -> Strings:
+        """(m,) the group of each; empty where nothing says so."""
+        if self.group_by is None:
+            return np.full(len(self.rows), "", dtype=object)
+        if "." not in self.group_by:
+            return self.searched.sample.levels(self.group_by)[self.rows]
+        label, present, _ = self.searched.sample.labels(self.group_by)
+        return np.where(present, label, "").astype(object)[self.rows]
+
+    @property
+    def key(self) -> str:
+        """What a group is called in ``Finding.where``."""
+        return (self.group_by or "").rpartition(".")[2]
+
+    def members(self) -> Mapping[str, Ints]:
+        """Group -> positions among ``rows``; the empty name stands for all of them, whatever their group."""
+        levels = sorted({str(level) for level in self.group} - {""})
+        return {"": np.arange(len(self.rows)), **{level: np.flatnonzero(self.group == level) for level in levels}}
+
+    def compared(self, members: Ints, *, any_people: bool) -> Impostors:
+        """The comparisons of some of them."""
+        _, unit = np.unique(self.units.code[members], return_inverse=True)
+        return Impostors(self.searched.best[self.rows[members]], unit.astype(np.int64), any_people)
