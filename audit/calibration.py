@@ -5,7 +5,8 @@ The file is JSON::
     {"column": "attributes.perceived_gender", "images": "180 photographs of faces, labelled by two people", "dated": "2026",
      "counts": {"feminine": {"feminine": 88, "masculine": 4}, "masculine": {"feminine": 7, "masculine": 81}}}
 
-with the true label outside and the label that was read inside.
+with the true label outside and the label that was read inside; images without a label that was read are not among them.
+``imgaudit calibrate`` writes such files, with what else is known of the error.
 """
 
 import json
@@ -21,16 +22,51 @@ from audit.errors import InputError
 from audit.stats.confusion import confusion_rates
 from audit.stats.misclassified import CalibrationCounts, lang_reiczigel
 
-__all__ = ["Calibration", "read_calibration"]
+__all__ = ["Calibration", "GroupError", "HeldOut", "read_calibration"]
 
 MAX_BYTES = 1_000_000
 MOST_IMAGES = 10**12
 
 
-class Calibration(BaseModel):
-    """Confusion counts of one column."""
-
+class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class GroupError(_Part):
+    """Error among the images of one group."""
+
+    column: str
+    """Column of the table that tells groups apart; empty: all images."""
+    level: str
+    read: int = Field(ge=0)
+    """Images whose label was read."""
+    wrong: int = Field(ge=0)
+    """Of those, read as another label than the true one."""
+    abstained: int = Field(ge=0)
+    """Images of which no label was read."""
+    interval: tuple[float, float] | None = None
+    """Of wrong / read."""
+
+
+class HeldOut(_Part):
+    """Error on images that took no part in the choice of the threshold."""
+
+    target: float
+    """Error that the threshold was to meet by its upper limit."""
+    parts: int
+    """Images were dealt to so many parts; for each the threshold was chosen on the others."""
+    unmet: int
+    """Parts for which no threshold met the target, so that nothing of them was read."""
+    read: int = Field(ge=0)
+    wrong: int = Field(ge=0)
+    left: int = Field(ge=0)
+    """Images that the thresholds left without a label."""
+    interval: tuple[float, float] | None = None
+    """Of wrong / read."""
+
+
+class Calibration(_Part):
+    """Confusion counts of one column."""
 
     column: str = ""
     """``scorer.column`` that was calibrated; empty: not said."""
@@ -39,6 +75,20 @@ class Calibration(BaseModel):
     dated: str = ""
     counts: dict[str, dict[str, int]]
     """True label -> label that was read -> images."""
+    basis: str = ""
+    """Why attributes of the depicted might be inferred, for photographs of people."""
+    recipe: str = ""
+    """Scorer behind the counts (class, parameters, weights), the same on every machine; empty: not said."""
+    thresholds: dict[str, float] = {}
+    """Parameters of the scorer below which it gave no label."""
+    abstained: dict[str, dict[str, int]] = {}
+    """True label -> reason -> images of which no label was read."""
+    groups: tuple[GroupError, ...] = ()
+    """Error by group, of all images first."""
+    held_out: HeldOut | None = None
+    """Error of the chosen threshold on other images; None where none was chosen."""
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    """Of the intervals."""
 
     @property
     def id(self) -> str:
@@ -57,14 +107,24 @@ class Calibration(BaseModel):
         rows = [[self.counts[true].get(read, 0) for true in labels] for read in labels]
         return np.array(rows, dtype=np.float64)
 
-    def fits(self, column: str) -> None:
-        """See that it is about a column, where it says which.
+    def fits(self, column: str, recipe: str = "") -> None:
+        """See that it is about a column, and made with the scorer that fills it, where it says so.
+
+        Args:
+            column: ``scorer.column`` that is to be corrected.
+            recipe: of that scorer; empty: not known.
 
         Raises:
-            InputError: it is about another.
+            InputError: it is about another, or other thresholds, weights or detector were behind it.
         """
         if self.column and self.column != column:
             raise InputError(f"it is of the column {self.column}, not of {column}; calibrate that one")
+        if self.recipe and recipe and self.recipe != recipe:
+            told = ", ".join(f"{name}: {value:g}" for name, value in self.thresholds.items())
+            raise InputError(
+                f"it was measured with other parameters or weights than the scorer has here{f' ({told})' if told else ''}; "
+                "give the scorer those, or calibrate again with this spec"
+            )
 
     def usable(self, labels: tuple[str, ...]) -> None:
         """See that shares of these labels can be corrected by it.

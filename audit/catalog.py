@@ -4,19 +4,20 @@ Built-in plugins are found in the same way as those of any other distribution: t
 ``audit.generators``, ``audit.probes``, ``audit.scorers``, ``audit.metrics``, ``audit.references`` and ``audit.reports``.
 """
 
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
 from audit.component import API_VERSION, Component, Generator, Metric, ProbeSuite, Report, Scorer
-from audit.digest import digest
+from audit.digest import digest, short
 from audit.errors import PluginError, SpecError
 from audit.reference import Reference
 from audit.spec import Use, explain, nearest
 from audit.weights import locate
 
-__all__ = ["KINDS", "Kind", "build", "build_as", "identity", "load", "names"]
+__all__ = ["KINDS", "Kind", "build", "build_as", "identity", "load", "names", "recipes"]
 
 Kind = Literal["generators", "probes", "scorers", "metrics", "references", "reports"]
 KINDS: dict[Kind, type[Component]] = {
@@ -126,3 +127,15 @@ def identity(component: Component, device: str | None) -> str:
             "numerics": component.numerics(device) if device else {},
         }
     )
+
+
+def recipes(scorers: Mapping[str, Scorer]) -> dict[str, str]:
+    """Short digests of scorers and of what each requires, the same on every machine.
+
+    Args:
+        scorers: by name, each after those that it requires.
+    """
+    found: dict[str, str] = {}
+    for name, scorer in scorers.items():
+        found[name] = short(digest([identity(scorer, None), {other: found[other] for other in scorer.requires()}]))
+    return found

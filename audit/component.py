@@ -302,6 +302,8 @@ class Context:
     """``scorer.column`` -> what it holds."""
     protocols: Mapping[str, str]
     """Scorer name -> protocol id of its columns."""
+    recipes: Mapping[str, str] = field(default_factory=dict)
+    """Scorer name -> digest of its class, parameters and weights, the same on every machine."""
     references: Mapping[str, Reference] = field(default_factory=dict)
     """Distributions that shares are laid beside, by their name in the spec."""
     reference_ids: Mapping[str, str] = field(default_factory=dict)

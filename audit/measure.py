@@ -132,6 +132,7 @@ def _context(plan: Plan, table: ScoreTable) -> Context:
         protocols={
             scorer.name: f"{scorer.component.__class__.__name__.lower()}-{short(scorer.key)}" for scorer in plan.scorers
         },
+        recipes={scorer.name: scorer.recipe for scorer in plan.scorers},
         references={reference.name: reference.component for reference in plan.distributions},
         reference_ids={reference.name: short(reference.key) for reference in plan.distributions},
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from audit.catalog import build, identity
+from audit.catalog import build, identity, recipes
 from audit.component import Column, Component, Generator, Metric, ProbeSuite, Request, Scorer
 from audit.digest import derive_seed, digest, set_digest, short
 from audit.distributions import PlannedReference, planned_references
@@ -109,6 +109,8 @@ class PlannedScorer:
     name: str
     component: Scorer
     key: str
+    recipe: str = ""
+    """Short digest of it and of what it requires, numerics left out: the same on every machine."""
 
     @property
     def folder(self) -> str:
@@ -268,7 +270,8 @@ def _planned_scorers(scorers: list[tuple[str, Scorer]], device: str) -> tuple[Pl
     keys: dict[str, str] = {}
     for name, scorer in scorers:  # each stands after those that it requires
         keys[name] = digest([identity(scorer, device), decoder(), {other: keys[other] for other in scorer.requires()}])
-    return tuple(PlannedScorer(name, scorer, keys[name]) for name, scorer in scorers)
+    told = recipes(dict(scorers))
+    return tuple(PlannedScorer(name, scorer, keys[name], told[name]) for name, scorer in scorers)
 
 
 def _built(base: type[Any], kind: Any, use: Use) -> Any:

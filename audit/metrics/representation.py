@@ -87,7 +87,7 @@ class Representation(Metric):
             sample = Sample.of(context, generator)
             labelled = LabelShares.of(sample, self.reads(), [each.labels for each in found], context)
             chosen = self._cells(sample, axes)
-            labelled = calibrated(labelled, self._fitting(name, labelled.labels), chosen[0], context.confidence)
+            labelled = calibrated(labelled, self._fitting(name, labelled.labels, context), chosen[0], context.confidence)
             cells = [(cell, self._shares(labelled, cell)) for cell in chosen]
             beside = Beside(context, labelled, columns[0].name)
             yield from self._findings(name, columns, context, (beside, cells))
@@ -122,12 +122,12 @@ class Representation(Metric):
     def _calibration(self) -> Calibration | None:
         return read_calibration(self.calibration) if self.calibration else None
 
-    def _fitting(self, name: str, labels: tuple[str, ...]) -> Calibration | None:
+    def _fitting(self, name: str, labels: tuple[str, ...], context: Context) -> Calibration | None:
         found = self._calibration()
         try:
             if found:
                 found.usable(labels)
-                found.fits(self.column)
+                found.fits(self.column, context.recipes.get(self.column.rpartition(".")[0], ""))
         except (InputError, ValueError) as error:
             raise SpecError(f"metrics.{name}.params.calibration: {self.calibration}: {error}") from error
         return found
