@@ -1,0 +1,188 @@
+"""The apparent tone of skin in a picture, given where the skin is; an abstention where it is none, or hidden."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy import ndimage
+
+from audit.images import Pixels
+from audit.records import Abstained
+from audit.scorers.skin_colour import Tone, bin_names, lab_of_linear, linear
+from audit.scorers.skin_light import LightLimits, balancing_gains
+
+__all__ = [
+    "CLIPPED",
+    "COLOURLESS",
+    "NOT_SKIN",
+    "NO_SURROUNDINGS",
+    "ROUGH",
+    "TOO_LITTLE",
+    "SkinLimits",
+    "SkinReading",
+    "read_skin",
+]
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+TOO_LITTLE = Abstained(reason="too little skin in sight")
+CLIPPED = Abstained(reason="skin clipped to white or black")
+COLOURLESS = Abstained(reason="grey or monochrome")
+NOT_SKIN = Abstained(reason="colour far from that of any skin")
+ROUGH = Abstained(reason="too rough for skin")
+NO_SURROUNDINGS = Abstained(reason="too little around the face to tell the light by")
+
+THUMBNAIL = 64
+"""Long side at which a picture is looked at for colours: noise and JPEG blocks average out."""
+ROUGHNESS_SCALE = 0.08
+"""Of the square root of the skin's pixels: what is coarser is shading, what is finer is texture."""
+NORMAL_SPREAD = 1.4826
+"""Standard deviation of normal noise in units of its median absolute deviation."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkinLimits:
+    """What counts as readable skin."""
+
+    fewest: int = 500
+    """Pixels of skin."""
+    darkest: int = 5
+    brightest: int = 250
+    """Pixels with a channel at or beyond these are clipped and left out."""
+    trim: tuple[float, float] = (5.0, 95.0)
+    """Percentiles of L* between which pixels count: shadows and gloss lie outside."""
+    least_chroma: tuple[float, float] = (0.8, 0.02)
+    """Chroma below the first plus the second times L* is grey. A flat 5 would take the tone 10 for grey, whose chroma is
+    3.8 at full light, and the tone 1 in bluish light; pictures without colour are told by ``least_colours``."""
+    farthest: float = 18.0
+    """CIEDE2000 (k_L = 2) from the nearest Monk tone: beyond lies no skin under everyday light."""
+    roughest: float = 6.0
+    """Robust standard deviation of fine detail in L*; 99 in 100 of photographed faces have less than 5.5."""
+    least_colours: float = 5.0
+    """How far colours leave a single ramp from black to white, in a* and b*: grey and sepia pictures have at most 4, 95 in
+    100 colour photographs more than 9."""
+    light: LightLimits = field(default_factory=LightLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class SkinReading:
+    """What was read of some skin."""
+
+    plain: Tone | Abstained
+    """As the picture shows it."""
+    balanced: Tone | Abstained
+    """With the picture's light made neutral."""
+    shown: Tone | Abstained
+    """What its bin goes by: ``plain``, or the colour of skin that light has burnt out, where that is of the lightest bin.
+    What burning out loses could only be lighter, so then the bin is known, and no number is."""
+
+    @property
+    def sensitivity(self) -> float | Abstained:
+        """Expected tone balanced less as shown, -9 .. 9: how far the light alone may have moved it."""
+        if isinstance(self.plain, Abstained):
+            return self.plain
+        if isinstance(self.balanced, Abstained):
+            return self.balanced
+        return self.balanced.expected - self.plain.expected
+
+
+def read_skin(pixels: Pixels, skin: Mask, around: Mask, limits: SkinLimits | None = None) -> SkinReading:
+    """Read the tone of skin, as shown and balanced for the light.
+
+    The colour is the median of L*, a* and b* over the unclipped pixels whose L* lies in its middle nine tenths. It
+    abstains on too few pixels, pixels clipped to black or white, pictures that know one colour ramp only (grey, sepia),
+    grey skin, colours that no skin has, and detail too rough for skin. Smooth things of a skin's colour in a colourful
+    picture (a doll, planed pine) are not told from skin: that is left to what found the face.
+
+    Args:
+        pixels: (height, width, 3) sRGB, 0 .. 255.
+        skin: (height, width) where the skin is.
+        around: (height, width) what to tell the light by: no skin, no face.
+        limits: what counts as readable.
+
+    Raises:
+        ValueError: masks of another shape than the picture.
+    """
+    limits = limits or SkinLimits()
+    if skin.shape != pixels.shape[:2] or around.shape != pixels.shape[:2]:
+        raise ValueError(f"masks of shape {skin.shape} and {around.shape} for a picture of {pixels.shape[:2]}")
+    why = _unreadable(pixels, skin, limits)
+    if why is not None:
+        return SkinReading(why, why, why)
+    chosen = _unclipped(pixels[skin], limits)
+    if len(chosen) < limits.fewest:
+        return SkinReading(CLIPPED, CLIPPED, _burnt_out(pixels[skin], limits))
+    light = linear(chosen)
+    plain = _tone(light, limits)
+    gains = balancing_gains(pixels, around, limits.light)
+    return SkinReading(plain, NO_SURROUNDINGS if gains is None else _tone(light * gains, limits), plain)
+
+
+def _unreadable(pixels: Pixels, skin: Mask, limits: SkinLimits) -> Abstained | None:
+    if int(skin.sum()) < limits.fewest:
+        return TOO_LITTLE
+    if _colours(pixels) < limits.least_colours:
+        return COLOURLESS
+    return ROUGH if _roughness(pixels, skin) > limits.roughest else None
+
+
+def _unclipped(chosen: Pixels, limits: SkinLimits) -> Pixels:
+    """Pixels (m, 3) with no channel clipped; all those not black where most are bright but none of their channels full."""
+    dark = (chosen <= limits.darkest).any(axis=1)
+    kept = chosen[~dark & (chosen < limits.brightest).all(axis=1)]
+    bright = chosen[~dark]
+    if 2 * len(kept) >= len(bright) or not len(bright):
+        return kept
+    # Bright skin of which less than half is below the limit: what is left over would be its shadows.
+    return bright if (np.median(bright, axis=0) < 255).all() else bright[:0]
+
+
+def _burnt_out(chosen: Pixels, limits: SkinLimits) -> Tone | Abstained:
+    bright = chosen[(chosen > limits.darkest).all(axis=1)]
+    if len(bright) < limits.fewest or not (np.median(bright, axis=0) == 255).any():
+        return CLIPPED
+    shown = _median(lab_of_linear(linear(bright)), limits)
+    return shown if shown.label == bin_names()[0] else CLIPPED
+
+
+def _tone(light: Floats, limits: SkinLimits) -> Tone | Abstained:
+    found = _median(lab_of_linear(light), limits)
+    floor, slope = limits.least_chroma
+    if found.chroma < floor + slope * found.lightness:
+        return COLOURLESS
+    return NOT_SKIN if found.farness > limits.farthest else found
+
+
+def _median(lab: Floats, limits: SkinLimits) -> Tone:
+    low, high = np.percentile(lab[:, 0], limits.trim)
+    middle = np.median(lab[(lab[:, 0] >= low) & (lab[:, 0] <= high)], axis=0)
+    return Tone(*(float(value) for value in middle))
+
+
+def _colours(pixels: Pixels) -> float:
+    """How far the colours of a picture leave one ramp from black to white; 0 for greyscale.
+
+    The 95th percentile of what a cubic in L* leaves unexplained of (a*, b*).
+    """
+    height, width = pixels.shape[:2]
+    scale = min(1.0, THUMBNAIL / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+    lab = lab_of_linear(linear(small)).reshape(-1, 3)
+    ramp = np.vander(lab[:, 0] / 50 - 1, 4)
+    fitted = ramp @ np.linalg.lstsq(ramp, lab[:, 1:], rcond=None)[0]
+    return float(np.percentile(np.hypot(*(lab[:, 1:] - fitted).T), 95))
+
+
+def _roughness(pixels: Pixels, skin: Mask) -> float:
+    """Robust standard deviation of L* around its smooth course within the skin."""
+    rows, columns = np.flatnonzero(skin.any(axis=1)), np.flatnonzero(skin.any(axis=0))
+    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    inside = skin[window]
+    lightness = lab_of_linear(linear(pixels[window]))[..., 0]
+    scale = ROUGHNESS_SCALE * float(np.sqrt(inside.sum()))
+    weight = ndimage.gaussian_filter(inside.astype(np.float64), scale)
+    smooth = ndimage.gaussian_filter(np.where(inside, lightness, 0.0), scale)[inside] / weight[inside]
+    return float(NORMAL_SPREAD * np.median(np.abs(lightness[inside] - smooth)))
