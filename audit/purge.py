@@ -46,12 +46,15 @@ def extent(store: RunStore, *, vectors: bool) -> Extent:
         StoreError: the run is damaged, or its folder of images is a link to another place.
     """
     held = store.held_images()
+    cut_short = bool(store.purges) and not store.purges[-1].finished
+    begun = store.purges[-1].vectors if cut_short else ()
+    asked = {f: [c for c in names if vectors or f"{f}.{c}" in begun] for f, names in store.vectors().items()}
     return Extent(
         images=len(held),
         size=sum(held.values()),
         outside=sum(bool(ref.location) for ref in store.image_refs.values()),
-        vectors=store.vectors() if vectors else {},
-        cut_short=bool(store.purges) and not store.purges[-1].finished,
+        vectors={folder: names for folder, names in asked.items() if names},
+        cut_short=cut_short,
     )
 
 

@@ -282,7 +282,7 @@ def _faces(store: RunStore, manifest: RunManifest) -> Callable[[str], Sequence[B
     boxes: dict[str, list[Box]] = {}
     for use in AuditSpec.model_validate(manifest.spec).scorers:
         folder = f"{use.label}-{short(manifest.keys.get(f'scorer.{use.label}', ''))}"
-        if not FOUND_FACES.issubset(store.score_columns(folder)):
+        if not FOUND_FACES.issubset(store.score_names(folder)):
             continue
         table = store.scores(folder, ["left", "top", "right", "bottom"])
         for row in table.to_pylist() if table is not None else ():

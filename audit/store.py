@@ -130,24 +130,25 @@ class RunStore(ImageFiles):
             found.append(part.filter(pc.is_in(part["subject"], pa.array(subjects))))
         return pa.concat_tables(found, promote_options="permissive") if found else None
 
-    def score_columns(self, folder: str) -> dict[str, pa.DataType]:
-        """Columns of the stored scores of one scorer, with their types; none where nothing is stored."""
-        found: dict[str, pa.DataType] = {}
-        for name in self._parts(f"scores/{folder}"):
-            try:
-                with self._fs.open(self._at(name), "rb") as file:  # its end says it, so the rest is not read
-                    schema = pq.read_schema(file)
-            except (pa.ArrowException, OSError) as error:
-                raise StoreError(f"{self.path}/{name}: damaged ({error}); delete it and resume") from error
-            found |= {field.name: field.type for field in schema if not pa.types.is_null(field.type)}
-        return found
+    def score_names(self, folder: str) -> set[str]:
+        """Names of the stored columns of one scorer, as its first part has them; none where nothing is stored."""
+        first = self._parts(f"scores/{folder}")[:1]
+        return {name for part in first for name in self._schema(part).names}
 
     def vectors(self) -> dict[str, list[str]]:
         """Folder of scores -> its columns of vectors; folders without any are left out."""
-        folders = {name.split("/")[1] for name in self._all_parts("scores")}
-        columns = {folder: self.score_columns(folder) for folder in sorted(folders)}
-        found = {folder: [c for c, kind in of.items() if _is_vector(kind)] for folder, of in columns.items()}
-        return {folder: names for folder, names in found.items() if names}
+        found: dict[str, set[str]] = {}
+        for part in self._all_parts("scores"):
+            names = {field.name for field in self._schema(part) if _is_vector(field.type)}
+            found.setdefault(part.split("/")[1], set()).update(names)
+        return {folder: sorted(names) for folder, names in sorted(found.items()) if names}
+
+    def _schema(self, name: str) -> pa.Schema:
+        try:
+            with self._fs.open(self._at(name), "rb") as file:  # its end says it, so the rest is not read
+                return pq.read_schema(file)
+        except (pa.ArrowException, OSError) as error:
+            raise StoreError(f"{self.path}/{name}: damaged ({error}); delete it and resume") from error
 
     def drop_vectors(self, folder: str) -> None:
         """Write the scores of one scorer again without vectors. A kill in between leaves rows twice, as in ``compact``."""

@@ -1,6 +1,7 @@
 """Purging a run: pictures go, figures stay, and a run without pictures never pretends to have them."""
 
 import json
+import pkgutil
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,40 @@ def test_a_purge_that_was_cut_short_is_finished_by_the_next(tmp_path: Path, monk
     assert RunStore(store.path).verify() == []
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        "audit.purge.write_purge",
+        "audit.store.RunStore.remove_images",
+        "audit.store.RunStore.remove_leavings",
+        "audit.store.RunStore.drop_vectors",
+        "audit.cli_purge.render",
+        "audit.cli_purge._reports_again",
+    ],
+)
+def test_a_kill_after_any_step_is_made_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    store = made(tmp_path, scorers=STORED, metrics=[NEARNESS], gates=[])
+    path, count = Path(store.path), len(pictures_in(Path(store.path)))
+    assert call(["report", store.path]) == 0
+    real = pkgutil.resolve_name(step)
+
+    def killed(*arguments: object, **named: object) -> None:
+        real(*arguments, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(step, killed)
+        assert call(["purge", store.path, "--yes", "--vectors", "--reason", "first"]) == 130
+    assert RunStore(store.path).verify() != []
+    assert call(["purge", store.path, "--yes"]) == 0  # it goes on with all that was begun, vectors too
+    assert pictures_in(path) == {}
+    assert RunStore(store.path).vectors() == {}
+    assert RunStore(store.path).verify() == []
+    (log,) = read_purges(store)
+    assert (log.images, log.reason, len(log.vectors)) == (count, "first", 1)
+    assert "data:image" not in (path / "report.html").read_text()
+
+
 def test_what_killed_processes_left_goes_too(tmp_path: Path) -> None:
     store = made(tmp_path)
     path = Path(store.path)
@@ -286,4 +321,5 @@ def test_nothing_but_lists_counts_as_a_vector(tmp_path: Path) -> None:
     rows = {"subject": ["a"], "region": pa.array([-1], pa.int16()), "v": vector, "x": [1.0], "none": pa.nulls(1)}
     store.append_scores("s-1", pa.table(rows))
     assert store.vectors() == {"s-1": ["v"]}
-    assert store.score_columns("s-1").keys() == {"subject", "region", "v", "x"}
+    assert store.score_names("s-1") == {"subject", "region", "v", "x", "none"}
+    assert store.score_names("nothing") == set()
