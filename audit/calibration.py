@@ -10,6 +10,7 @@ with the true label outside and the label that was read inside; images without a
 """
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from audit.errors import InputError
 from audit.stats.confusion import confusion_rates
 from audit.stats.misclassified import CalibrationCounts, lang_reiczigel
 
-__all__ = ["Calibration", "GroupError", "HeldOut", "read_calibration"]
+__all__ = ["Calibration", "GroupError", "HeldOut", "read_calibration", "write_calibration"]
 
 MAX_BYTES = 1_000_000
 MOST_IMAGES = 10**12
@@ -165,6 +166,22 @@ def read_calibration(path: Path) -> Calibration:
     if len(found.counts) < 2 or not all(0 <= count <= MOST_IMAGES for count in counts):
         raise InputError(f"{path}: counts of at least two labels are needed, none of them below 0 or above {MOST_IMAGES}")
     return found
+
+
+def write_calibration(path: Path, calibration: Calibration) -> None:
+    """Write a calibration file, whole or not at all.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    text = json.dumps(calibration.model_dump(mode="json"), indent=1, ensure_ascii=False, allow_nan=False)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        beside.write_text(f"{text}\n", "utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

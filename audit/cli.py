@@ -14,6 +14,7 @@ import click
 
 from audit import __version__
 from audit.catalog import load
+from audit.cli_calibrate import calibrate
 from audit.cli_catalog import init, list_plugins
 from audit.cli_conclude import conclude, planned, planned_again, say, stored_spec, write_reports
 from audit.cli_doctor import doctor
@@ -52,7 +53,7 @@ def cli(verbose: bool) -> None:
     start_logging(verbose=verbose)
 
 
-for command in (weights, list_plugins, init, doctor, labels, purge):
+for command in (weights, list_plugins, init, doctor, labels, calibrate, purge):
     cli.add_command(command)
 
 
