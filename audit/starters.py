@@ -95,6 +95,7 @@ scorers:
     params: {pack: clip-vit-b-32}   # imgaudit weights pull clip-vit-b-32
   - use: faces
   - use: attributes             # imgaudit weights pull perceived-gender-age
+  # - use: skin_tone            # apparent tone of skin as it is shown, lighting included
 
 references:                         # shares are laid beside each; none is a target
   - use: uniform
@@ -103,6 +104,9 @@ references:                         # shares are laid beside each; none is a tar
 metrics:
   - use: representation
     params: {column: attributes.perceived_gender, by: [occupation]}
+  # - use: representation
+  #   name: apparent_tone
+  #   params: {column: skin_tone.apparent_tone, by: [occupation]}
   - use: alignment
   - use: outcomes
     params: {columns: [faces.count]}
@@ -158,10 +162,14 @@ scorers:
   - use: pixels
   - use: faces
   - use: attributes                 # imgaudit weights pull perceived-gender-age
+  # - use: skin_tone                # apparent tone of skin as it is shown, lighting included
 
 metrics:
   - use: representation
     params: {column: attributes.perceived_gender}
+  # - use: representation
+  #   name: apparent_tone
+  #   params: {column: skin_tone.apparent_tone}
   - use: outcomes
     params: {columns: [faces.count]}
 
