@@ -143,8 +143,9 @@ class Gallery(Metric):
         others = searched
         if self.impostors is not None:
             others = Searched.of(context, self.impostors, photos, self._columns, self.name_axis)
+        labels = context.columns[self.group_by].levels if self.group_by and "." in self.group_by else ()
         tested = searched.named >= 0 if self.impostors is None else np.ones(len(searched.named), dtype=bool)
-        return Decision(recipe, photos, searched, tested, others.impostors(self.group_by), self.false_match_rate)
+        return Decision(recipe, photos, searched, tested, others.impostors(self.group_by, labels), self.false_match_rate)
 
     def _recipe(self, name: str, photos: Photos, context: Context) -> Recipe:
         target = "family-wise" if self.false_match_rate is None else f"{self.false_match_rate:g} a comparison"

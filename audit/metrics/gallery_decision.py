@@ -93,7 +93,8 @@ class Decision:
         if not len(self.impostors.rows) or not self.photos.people:
             return {}
         compared, any_people = self.impostors.compared, self.recipe.any_people
-        return {name: compared(rows, any_people=any_people) for name, rows in self.impostors.members().items()}
+        members = {name: rows for name, rows in self.impostors.members().items() if len(rows)}
+        return {name: compared(rows, any_people=any_people) for name, rows in members.items()}
 
     @cached_property
     def chosen(self) -> Threshold | None:
@@ -179,8 +180,11 @@ class Decision:
 
     @property
     def _unknown_groups(self) -> str:
+        """Impostors of no group, and groups without impostors."""
         unknown = int((self.impostors.group == "").sum()) if self.impostors.group_by else 0
-        return f"{unknown} impostors are of no known group: they count among all only" if unknown else ""
+        empty = [name for name, rows in self.impostors.members().items() if not len(rows)]
+        told = f"{unknown} impostors are of no known group: they count among all only" if unknown else ""
+        return sentences(told, f"Nothing is known of groups without impostors: {', '.join(empty)}" if empty else "")
 
     @property
     def _alike(self) -> str:

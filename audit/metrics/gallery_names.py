@@ -17,6 +17,7 @@ from audit.stats.paired import difference
 
 __all__ = ["NameEffects"]
 
+TITLE = "How much more like a person images are where the prompt names the person (difference of mean cosines)"
 EVOKED = "A name that only evokes a group makes images more like its people, too, unless the other prompts evoke it as well"
 OF_THESE = "Too few prompts to swap, so images were: this speaks of these prompts, not of what other prompts would draw"
 
@@ -49,20 +50,22 @@ class NameEffects:
             named = self.decision.searched.named == position
             if named.any():
                 yield self._effect(position, person, named)
+        for person in self.decision.photos.faceless:
+            named = self.decision.searched.name == person
+            if named.any():
+                why = "No estimate: no photograph of the person has a face to compare"
+                yield Measured(_noted(self._blank(person, named), why))
+
+    def _blank(self, person: str, named: Mask) -> Finding:
+        present = self.decision.searched.faces.present
+        n, lost = int((named & present).sum()), int((named & ~present).sum())
+        finding = self.decision.recipe.blank("name_effect", TITLE, self.decision.generator)
+        return finding.model_copy(update={"where": {"person": person}, "better": "lower", "n": n, "n_missing": lost})
 
     def _effect(self, position: int, person: str, named: Mask) -> Measured:
-        searched, recipe = self.decision.searched, self.decision.recipe
-        title = "How much more like a person images are where the prompt names the person (difference of mean cosines)"
-        present = searched.faces.present
+        searched, present = self.decision.searched, self.decision.searched.faces.present
         lost = searched.faces.reason[named & ~present]
-        finding = recipe.blank("name_effect", title, self.decision.generator).model_copy(
-            update={
-                "where": {"person": person},
-                "better": "lower",
-                "n": int((named & present).sum()),
-                "n_missing": len(lost),
-            }
-        )
+        finding = self._blank(person, named)
         others = self._others(named) & present
         if not finding.n or not others.any():
             lacking = "with a face is of another prompt" if finding.n else "of a prompt that names the person has a face"
@@ -76,7 +79,7 @@ class NameEffects:
             "expected": 0.0,
             "method": f"difference of mean cosines with the person's photographs; permutation test, {values.what}",
         }
-        interval, clusters, parts = _interval(values, recipe.confidence)
+        interval, clusters, parts = _interval(values, finding.confidence)
         update |= {"interval": interval, "clusters": clusters}
         few = "" if values.what.startswith("prompts") else OF_THESE
         told = f"{int(others.sum())} images of other prompts beside them"

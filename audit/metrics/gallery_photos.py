@@ -71,6 +71,8 @@ class Photos:
     """Names, sorted; each has a photograph."""
     images: Strings
     """(k,) digests"""
+    faceless: tuple[str, ...]
+    """Names of people none of whose photographs has a face to compare."""
 
     @classmethod
     def of(cls, context: Context, name: str, columns: FaceColumns, axis: str) -> "Photos":
@@ -81,7 +83,9 @@ class Photos:
         people, code = np.unique(person[rows].astype(str), return_inverse=True)
         order = np.argsort(code, kind="stable")
         rows, code = rows[order], code[order].astype(np.int64)
-        return cls(name, faces.vector[rows], code, tuple(str(each) for each in people), sample.images[rows])
+        names = tuple(str(each) for each in people)
+        faceless = tuple(sorted({str(each) for each in person} - {"", *names}))
+        return cls(name, faces.vector[rows], code, names, sample.images[rows], faceless)
 
     @cached_property
     def digest(self) -> str:

@@ -45,8 +45,9 @@ class ErrorRates:
         where = {decision.impostors.key: group} if group else {}
         lost = 0 if group else len(decision.lost)  # nobody says of which group they would be
         finding = finding.model_copy(update={"n": len(members), "n_missing": lost, "where": where})
-        if decision.threshold is None:
-            return Measured(finding.model_copy(update={"note": sentences(decision.undecided)}))
+        if decision.threshold is None or group not in decision.groups:
+            why = decision.undecided or "No estimate: no impostor is of this group"
+            return Measured(finding.model_copy(update={"note": sentences(why)}))
         impostors = decision.groups[group]
         rate = impostors.rate(decision.threshold, confidence=finding.confidence)
         note = sentences(

@@ -1,6 +1,6 @@
 """Images searched for in a gallery: those that are tested, and impostors, which are known to be of nobody in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,8 +28,10 @@ class Searched:
     """(n, people) similarity to the photograph of each person that the image is most like; 0 where there is no face."""
     mean: Floats
     """(n, people) mean similarity to the photographs of each person."""
+    name: Strings
+    """(n,) whom the prompt names; empty where it names nobody, or alters the name."""
     named: Ints
-    """(n,) position of the person whom the prompt names, -1 where it names nobody in the gallery."""
+    """(n,) position of that person among the people, -1 where nobody of them is named."""
 
     @classmethod
     def of(cls, context: Context, generator: str, photos: Photos, columns: FaceColumns, axis: str) -> "Searched":
@@ -37,19 +39,20 @@ class Searched:
         sample = Sample.of(context, generator)
         faces = Faces.of(sample, columns)
         place = {name: position for position, name in enumerate(photos.people)}
-        named = np.array([place.get(str(name), -1) for name in sample.levels(axis)], dtype=np.int64)
-        altered = ~np.isin(sample.levels(ARM), ["", NAMED])
-        return cls(sample, faces, photos.best(faces.vector), photos.mean(faces.vector), np.where(altered, -1, named))
+        as_it_is = np.isin(sample.levels(ARM), ["", NAMED])
+        name = np.where(as_it_is, sample.levels(axis), "").astype(object)
+        named = np.array([place.get(str(each), -1) for each in name], dtype=np.int64)
+        return cls(sample, faces, photos.best(faces.vector), photos.mean(faces.vector), name, named)
 
     @cached_property
     def top(self) -> Floats:
         """(n,) similarity to the person whom the image is most like."""
         return self.best.max(axis=1) if self.best.shape[1] else np.zeros(len(self.sample))
 
-    def impostors(self, group_by: str | None) -> "ImpostorSet":
-        """Its images of prompts that name nobody in the gallery."""
+    def impostors(self, group_by: str | None, labels: Sequence[str] = ()) -> "ImpostorSet":
+        """Its images of prompts that name nobody in the gallery; ``labels`` are those of a column to group by."""
         of_nobody = self.named < 0
-        return ImpostorSet(self, of_nobody & self.faces.present, of_nobody & ~self.faces.present, group_by)
+        return ImpostorSet(self, of_nobody & self.faces.present, of_nobody & ~self.faces.present, group_by, tuple(labels))
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class ImpostorSet:
     """(n,) draws that should be among them and have no face to compare."""
     group_by: str | None
     """Axis, or label column, by which they are grouped."""
+    labels: tuple[str, ...]
+    """Groups that there may be, besides those found."""
 
     @cached_property
     def rows(self) -> Ints:
@@ -75,14 +80,19 @@ class ImpostorSet:
         return self.searched.sample.units(self.rows)
 
     @cached_property
+    def _groups(self) -> Strings:
+        """(n,) the group of every draw; empty where nothing says so."""
+        if self.group_by is None:
+            return np.full(len(self.chosen), "", dtype=object)
+        if "." not in self.group_by:
+            return self.searched.sample.levels(self.group_by)
+        label, present, _ = self.searched.sample.labels(self.group_by)
+        return np.where(present, label, "").astype(object)
+
+    @cached_property
     def group(self) -> Strings:
         """(m,) the group of each; empty where nothing says so."""
-        if self.group_by is None:
-            return np.full(len(self.rows), "", dtype=object)
-        if "." not in self.group_by:
-            return self.searched.sample.levels(self.group_by)[self.rows]
-        label, present, _ = self.searched.sample.labels(self.group_by)
-        return np.where(present, label, "").astype(object)[self.rows]
+        return self._groups[self.rows]
 
     @property
     def key(self) -> str:
@@ -91,7 +101,7 @@ class ImpostorSet:
 
     def members(self) -> Mapping[str, Ints]:
         """Group -> positions among ``rows``; the empty name stands for all of them, whatever their group."""
-        levels = sorted({str(level) for level in self.group} - {""})
+        levels = sorted({*self.labels, *map(str, self._groups[self.chosen | self.lost])} - {""})
         return {"": np.arange(len(self.rows)), **{level: np.flatnonzero(self.group == level) for level in levels}}
 
     def compared(self, members: Ints, *, any_people: bool) -> Impostors:

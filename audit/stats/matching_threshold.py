@@ -14,6 +14,8 @@ __all__ = ["Impostors", "Threshold", "threshold_at"]
 
 IntArray = npt.NDArray[np.int64]
 
+TIED = 1e-9
+"""Similarities closer than this are ties: another library may round them otherwise."""
 STEPS_EACH = 64
 """Counts of matches up to here are tried one by one, then in steps of 1/64: a step is far smaller than their error."""
 
@@ -57,7 +59,7 @@ class Impostors:
         """The rate as the threshold falls: the highest similarity that is not yet a match, and the rate above it."""
         order = np.argsort(-self.similarity, axis=None, kind="stable")
         values = self.similarity.ravel()[order]
-        ends = np.concatenate([[0], np.flatnonzero(np.diff(values) < 0) + 1])  # ties are matches together or not at all
+        ends = np.concatenate([[0], np.flatnonzero(np.diff(values) < -TIED) + 1])  # ties are matches together or not at all
         totals = np.zeros((self.units, self.similarity.shape[1]))
         row, column = self.unit[order // totals.shape[1]], order % totals.shape[1]
         done = 0
@@ -130,7 +132,7 @@ def _lowest(impostors: Impostors, target: float, confidence: float) -> float | N
     for below, found in impostors.counts(confidence):
         shown = found.interval is not None and found.interval[1] <= target
         if shown:
-            chosen = float(np.nextafter(below, np.inf))
+            chosen = below + TIED / 2
         elif chosen is not None or found.value > target:
             break
     return chosen

@@ -214,10 +214,11 @@ def test_all_that_is_tied_at_the_threshold_is_a_match_or_none_is() -> None:
     values = np.repeat([0.9, 0.5, 0.1], [1, 60, 939]).reshape(200, 5)
     impostors = _impostors(values[np.random.default_rng(0).permutation(200)])
     found = threshold_at({"all": impostors}, 0.02)
-    assert found.value == np.nextafter(0.5, 1)
+    assert found.value == pytest.approx(0.5)
     assert impostors.rate(found.value).value == pytest.approx(1 / 1000)
     everything = threshold_at({"all": _impostors(np.full((300, 4), 0.3))}, 0.05)
-    assert everything.value == np.nextafter(0.3, 1)
+    assert everything.value is not None
+    assert 0.3 < everything.value < 0.3 + 1e-8
 
 
 def test_the_worst_group_decides() -> None:
@@ -330,16 +331,17 @@ def test_swaps_are_counted() -> None:
     assert fewest_swaps(np.arange(4000) % 2 == 0, np.arange(4000) // 2) > 1e300
 
 
-def test_a_swapped_difference_is_that_of_all_permutations() -> None:
-    """scipy, which lists them all."""
+@pytest.mark.parametrize(("n", "off"), [(9, 1e-9), (17, 0.02)])
+def test_a_swapped_difference_is_that_of_all_permutations(n: int, off: float) -> None:
+    """scipy, which lists them all; so is done here where they are few."""
     rng = np.random.default_rng(8)
-    values, named = rng.normal(size=9).round(2), np.arange(9) < 3
-    found, p = swapped_difference(values, named, np.zeros(9, dtype=np.int64), rng)
+    values, named = rng.normal(size=n).round(2), np.arange(n) < n // 3
+    found, p = swapped_difference(values, named, np.zeros(n, dtype=np.int64), rng)
     exact = stats.permutation_test(
         (values[named], values[~named]), lambda a, b: a.mean() - b.mean(), alternative="greater", n_resamples=np.inf
     )
     assert found == pytest.approx(exact.statistic)
-    assert p == pytest.approx(exact.pvalue, abs=0.02)
+    assert p == pytest.approx(exact.pvalue, abs=off)
 
 
 def test_swaps_within_blocks_leave_out_what_blocks_share() -> None:

@@ -1,0 +1,462 @@
+"""Metric ``gallery`` on planted embeddings."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from metric_tables import COUNT, FACE, NUMBER, World, prompt, sound
+
+from audit.component import Column, Context, Measured
+from audit.errors import InputError, SpecError
+from audit.metrics.gallery import Gallery
+from audit.records import Finding, Probe, jsonable
+from audit.stats.matching import false_match_rate, search_rate
+from audit.stats.matching_tests import rank_p_values
+from audit.stats.multiplicity import benjamini_hochberg
+
+D = 48
+EMBEDDING = Column("vector", "vector", "Face embedding", regional=True)
+PEOPLE = ("Ada", "Bea", "Cyd", "Dee")
+METRIC = Gallery(gallery="photos", false_match_rate=0.01)
+UNUSUAL = ("threshold", "name_effect", "worst_false_match_rate")
+"""Quantities without contributions, or with those of another finding."""
+
+
+def face(rng: np.random.Generator, of: np.ndarray | None = None, noise: float = 0.5) -> np.ndarray:
+    """A face: of anybody, or a picture of somebody."""
+    drawn = rng.standard_normal(D) / math.sqrt(D)
+    return drawn if of is None else of + noise * drawn
+
+
+class Planted:
+    """A gallery of people and a model that draws them or does not."""
+
+    def __init__(self, people: tuple[str, ...] = PEOPLE, photos: int = 2, seed: int = 0) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.world = World().declare(face_embedding=EMBEDDING, faces=COUNT)
+        self.people = {name: face(self.rng) / 1.0 for name in people}
+        for name, own in self.people.items():
+            for index in range(photos):
+                self.add("photos", photo(name), index, face(self.rng, own))
+
+    def add(
+        self, generator: str, probe: Probe, index: int, vector: np.ndarray | None, *, count: int = 1, **more: object
+    ) -> None:
+        values: dict[str, object] = {"faces.count": float(count), **{k.replace("__", "."): v for k, v in more.items()}}
+        values["face_embedding.vector"] = ("why", "no face") if vector is None else vector
+        self.world.draw(generator, probe, index, values)
+
+    def neutral(self, prompts: int = 300, images: int = 1, generator: str = "model") -> "Planted":
+        for number in range(prompts):
+            for index in range(images):
+                self.add(generator, prompt(f"{generator}: person {number}"), index, face(self.rng))
+        return self
+
+    def named(self, depicted: tuple[str, ...] = (), images: int = 10, prompts: int = 1) -> "Planted":
+        for name, own in self.people.items():
+            for number in range(prompts):
+                for index in range(images):
+                    of = own if name in depicted else None
+                    self.add("model", prompt(f"photo {number} of {name}", name=name), index, face(self.rng, of))
+        return self
+
+    def measure(self, metric: Gallery = METRIC, generators: tuple[str, ...] = ("model",)) -> dict[str, Measured]:
+        measured = list(metric.measure("gallery", self.world.context(generators)))
+        sound(one for one in measured if not (one.finding.metric.endswith(UNUSUAL) or metric.any_people))
+        assert "NaN" not in json.dumps([jsonable(one.finding) for one in measured])
+        return {one.finding.key.replace("gallery.", "", 1): one for one in measured}
+
+    def context(self) -> Context:
+        return self.world.context()
+
+
+def photo(name: str) -> Probe:
+    return prompt(f"photograph of {name}", person=name)
+
+
+def finding(found: dict[str, Measured], name: str, **where: str) -> Finding:
+    told = ", ".join(f"{key}={level}" for key, level in where.items())
+    return found[f"{name}[model vs photos{'; ' + told if told else ''}]"].finding
+
+
+# ------------------------------------------------------------------------------------------------- what is found
+
+
+def test_a_planted_likeness_is_found_and_named() -> None:
+    found = Planted().neutral().named(("Bea",)).measure()
+    matches = finding(found, "matches")
+    assert (matches.n, matches.n_missing, matches.clusters) == (40, 0, 4)
+    assert matches.estimate == pytest.approx(0.25, abs=0.05)
+    assert matches.expected == pytest.approx(search_rate(0.01, 4))
+    assert finding(found, "standouts").p_value < 0.02  # type: ignore[operator]
+    effects = {name: finding(found, "name_effect", person=name) for name in PEOPLE}
+    assert effects["Bea"].p_adjusted <= 0.05  # type: ignore[operator]
+    assert effects["Bea"].estimate > 0.5  # type: ignore[operator]
+    assert all(effects[name].p_value > 0.01 for name in PEOPLE if name != "Bea")  # type: ignore[operator]
+
+
+def test_the_threshold_and_its_rates_are_those_of_the_impostors() -> None:
+    planted = Planted().neutral().named()
+    found = planted.measure()
+    table = planted.context().table
+    people = np.array([np.asarray(table.select("photos", {"person": name}).values("face_embedding.vector").value)
+                       for name in PEOPLE], dtype=float)  # fmt: skip
+    drawn = np.asarray(table.select("model").values("face_embedding.vector").value, dtype=float)[:300]
+    people, drawn = (each / np.linalg.norm(each, axis=-1, keepdims=True) for each in (people, drawn))
+    alike = np.einsum("nd,pkd->npk", drawn, people).max(axis=2)
+    threshold = finding(found, "threshold").estimate
+    assert threshold is not None
+    rate = finding(found, "false_match_rate")
+    assert rate.estimate == pytest.approx(false_match_rate(alike, threshold))
+    assert rate.interval is not None
+    assert 0.005 < rate.interval.high <= 0.01
+    assert (rate.n, rate.clusters) == (300, 300)
+    named = np.asarray(table.select("model").values("face_embedding.vector").value, dtype=float)[300:]
+    named /= np.linalg.norm(named, axis=1, keepdims=True)
+    best = np.einsum("nd,pkd->npk", named, people).max(axis=(1, 2))
+    assert finding(found, "matches").estimate == pytest.approx((best >= threshold).mean())
+    p_values = rank_p_values(best, alike.max(axis=1), np.arange(300))
+    assert finding(found, "standouts").p_value == pytest.approx(benjamini_hochberg(p_values).min())
+    same = np.array([own[0] @ own[1] for own in people])
+    assert finding(found, "false_non_match_rate").estimate == pytest.approx((same < threshold).mean())
+
+
+def test_without_any_likeness_little_is_found() -> None:
+    """Of 30 audits: standouts in at most 5 % and a bit, and adjusted effects of names likewise."""
+    standing = named = 0
+    metric = METRIC.model_copy(update={"false_match_rate": 0.05})
+    for seed in range(30):
+        found = Planted(seed=seed).neutral(80).named(prompts=4, images=3).measure(metric)
+        standing += finding(found, "standouts").p_value <= 0.05  # type: ignore[operator]
+        effects = [finding(found, "name_effect", person=name).p_adjusted for name in PEOPLE]
+        named += min(p for p in effects if p is not None) <= 0.05
+        assert finding(found, "matches").estimate < 0.4  # type: ignore[operator]
+    assert standing <= 5
+    assert named <= 5
+
+
+def test_the_threshold_holds_in_the_worst_group_by_axis_and_by_label() -> None:
+    planted = Planted(("Ada", "Bea"))
+    planted.world.declare(attributes=FACE)
+    toward = planted.people["Ada"]
+    for number in range(600):
+        group = ("alike", "plain")[number % 2]
+        drawn = face(planted.rng) + (0.25 * toward if group == "alike" else 0)
+        label = ("feminine", "masculine")[number % 2] if number < 590 else ("why", "ambiguous")
+        planted.add("model", prompt(f"person {number}", origin=group), 0, drawn, attributes__perceived_gender=label)
+    planted.named()
+    plain = finding(planted.measure(), "threshold").estimate
+    assert plain is not None
+    for column, where, groups in (
+        ("origin", "origin", ("alike", "plain")),
+        ("attributes.perceived_gender", "perceived_gender", ("feminine", "masculine")),
+    ):
+        metric = METRIC.model_copy(update={"group_by": column, "false_match_rate": 0.02})
+        found = planted.measure(metric)
+        threshold = finding(found, "threshold")
+        assert repr(groups[0]) in threshold.note
+        rates = {level: finding(found, "false_match_rate", **{where: level}) for level in groups}
+        assert rates[groups[0]].estimate > rates[groups[1]].estimate  # type: ignore[operator]
+        assert all(rate.interval is not None and rate.interval.high <= 0.02 for rate in rates.values())
+        worst = finding(found, "worst_false_match_rate")
+        assert worst.interval == rates[groups[0]].interval
+        chart = finding(found, "false_match_rate").panels[0]
+        assert chart.type == "intervals"
+        assert [row.n for row in chart.rows] == [600, rates[groups[0]].n, rates[groups[1]].n]
+    assert "10 impostors are of no known group" in threshold.note
+    ungrouped = planted.measure(METRIC.model_copy(update={"false_match_rate": 0.02}))
+    assert threshold.estimate > finding(ungrouped, "threshold").estimate  # type: ignore[operator]
+
+
+def test_by_default_no_false_match_is_expected_in_the_whole_audit() -> None:
+    found = Planted(("Ada",)).neutral(2000).named(images=8).measure(Gallery(gallery="photos"))
+    threshold = finding(found, "threshold")
+    assert threshold.estimate is not None
+    assert "at most 5 % in 8 images x 1 people" in threshold.note
+    assert finding(found, "matches").expected == pytest.approx(0.05 / 8)
+    assert finding(found, "false_match_rate").interval.high <= 0.05 / 8  # type: ignore[union-attr]
+
+
+def test_too_few_impostors_are_told_and_ranks_remain() -> None:
+    found = Planted().neutral(110).named(("Dee",)).measure(Gallery(gallery="photos"))
+    threshold = finding(found, "threshold")
+    assert threshold.estimate is None
+    assert "impostors are of 110 prompts" in threshold.note
+    needed = int(threshold.note.split("about ")[1].split(" are needed")[0])
+    assert needed * 4 >= math.log(0.025) / math.log1p(-0.05 / 160)
+    for name in ("matches", "false_match_rate", "worst_false_match_rate", "false_non_match_rate"):
+        assert finding(found, name).estimate is None
+        assert "No estimate" in finding(found, name).note
+    assert finding(found, "standouts").estimate == pytest.approx(0.25, abs=0.05)
+    fewer = Planted().neutral(18).named(("Dee",)).measure(Gallery(gallery="photos"))
+    assert "at least 19 are needed" in finding(fewer, "standouts").note
+
+
+def test_images_without_one_face_are_counted() -> None:
+    planted = Planted().neutral().named(images=8)
+    for index in range(4):
+        planted.add("model", prompt("photo 0 of Ada", name="Ada"), 8 + index, None, count=0)
+        planted.add("model", prompt("photo 0 of Bea", name="Bea"), 8 + index, face(planted.rng), count=2)
+        planted.add("model", prompt("person 0"), 8 + index, None)
+    planted.world.draw("model", prompt("photo 0 of Ada", name="Ada"), 20, outcome="refused")
+    found = planted.measure()
+    matches = finding(found, "matches")
+    assert (matches.n, matches.n_missing) == (32, 9)
+    assert "4 no face" in matches.note
+    assert "4 several faces" in matches.note
+    assert "1 refused" in matches.note
+    assert matches.bounds is not None
+    assert matches.bounds.high >= 9 / 41
+    assert (finding(found, "threshold").n, finding(found, "threshold").n_missing) == (300, 4)
+    assert finding(found, "name_effect", person="Ada").n_missing == 5
+
+
+def test_images_of_another_generator_may_be_the_impostors() -> None:
+    planted = Planted().neutral(generator="others")
+    for index in range(40):
+        planted.add("model", prompt("anybody"), index, face(planted.rng, planted.people["Cyd"] if index < 10 else None))
+    metric = METRIC.model_copy(update={"impostors": "others"})
+    found = planted.measure(metric)
+    assert metric.references() == ("photos", "others")
+    assert finding(found, "matches").estimate == pytest.approx(0.25, abs=0.05)
+    assert finding(found, "threshold").n == 300
+    assert not [key for key in found if key.startswith("name_effect")]
+    alone = planted.measure()
+    assert finding(alone, "matches").estimate is None
+    assert "No estimate" in finding(alone, "matches").note
+
+
+def test_other_people_need_a_higher_threshold() -> None:
+    planted = Planted(tuple(f"P{number}" for number in range(30)), photos=1).neutral(400).named(images=1)
+    these, anybody = (
+        finding(planted.measure(METRIC.model_copy(update={"any_people": any_people})), "threshold").estimate
+        for any_people in (False, True)
+    )
+    assert these is not None
+    assert anybody is not None
+    assert anybody > these
+
+
+def test_people_who_are_as_alike_as_a_match_are_told_of() -> None:
+    planted = Planted()
+    planted.people["Dee"] = face(planted.rng, planted.people["Ada"], 0.4)
+    planted.add("photos", photo("Dee"), 9, planted.people["Dee"])
+    found = planted.neutral().named().measure()
+    assert "1 pairs of people in the gallery are as alike as a match" in finding(found, "threshold").note
+
+
+# --------------------------------------------------------------------------------------------- the effect of names
+
+
+def _arms(planted: Planted, likeness: float, pairs: int = 1, images: int = 25) -> Planted:
+    """Named, perturbed and descriptive prompts that share their seeds."""
+    for name, own in planted.people.items():
+        for number in range(pairs):
+            for index in range(images):
+                base = face(planted.rng)
+                for arm in ("named", "perturbed", "descriptor"):
+                    probe = prompt(f"{arm} {name} {number}", pair=f"{name}{number}", name=name, arm=arm)
+                    moved = base + 0.3 * face(planted.rng) + (likeness * own if arm == "named" else 0)
+                    planted.add("model", probe, index, moved)
+    return planted
+
+
+def test_arms_with_altered_names_are_impostors_and_share_seeds() -> None:
+    found = _arms(Planted(("Ada", "Bea")), 0.3).measure()
+    effect = finding(found, "name_effect", person="Ada")
+    assert "images of a seed are swapped" in effect.method
+    assert "this speaks of these prompts" in effect.note
+    assert effect.p_adjusted < 0.001  # type: ignore[operator]
+    assert (effect.n, effect.clusters) == (25, 25)
+    parts = found["name_effect[model vs photos; person=Ada]"].contributions
+    assert sum(part.total for part in parts) / sum(part.n for part in parts) == pytest.approx(effect.estimate)
+    assert effect.interval is not None
+    assert 0 < effect.interval.low < effect.estimate < effect.interval.high  # type: ignore[operator]
+    assert finding(found, "threshold").n == 100
+    assert finding(found, "matches").n == 50
+
+
+def test_with_many_prompts_prompts_are_swapped() -> None:
+    found = _arms(Planted(), 0.5, pairs=4, images=4).measure()
+    effect = finding(found, "name_effect", person="Cyd")
+    assert "prompts are swapped" in effect.method
+    assert effect.clusters == 4 + 32
+    assert effect.p_value <= 0.01  # type: ignore[operator]
+
+
+def test_prompts_that_draw_one_face_over_and_over_raise_no_alarm() -> None:
+    """Every prompt has a face of its own: swapping images would find a name effect in half of the audits."""
+    alarms = 0
+    for seed in range(40):
+        planted = Planted(("Ada",), seed=seed)
+        for number in range(31):
+            own, levels = face(planted.rng), {"name": "Ada"} if number == 0 else {}
+            for index in range(6):
+                planted.add("model", prompt(f"prompt {number}", **levels), index, face(planted.rng, own, 0.2))
+        alarms += finding(planted.measure(), "name_effect", person="Ada").p_value <= 0.05  # type: ignore[operator]
+    assert alarms <= 5
+
+
+def test_other_peoples_prompts_stand_in_where_no_prompt_is_neutral() -> None:
+    found = Planted().named(("Ada",), images=12).measure()
+    assert finding(found, "name_effect", person="Ada").p_value < 0.01  # type: ignore[operator]
+    assert finding(found, "threshold").estimate is None
+    assert "name `impostors`" in finding(found, "matches").note
+
+
+# ------------------------------------------------------------------------------------------------- what is small
+
+
+def test_a_gallery_of_one_person_with_one_photograph() -> None:
+    planted = Planted(("Ada",), photos=1).neutral(500).named(("Ada",))
+    METRIC.check_references("gallery", planted.context())
+    found = planted.measure()
+    assert finding(found, "matches").estimate == pytest.approx(1.0, abs=0.2)
+    assert "nobody in the gallery has two photographs" in finding(found, "false_non_match_rate").note
+
+
+@pytest.mark.parametrize("images", [1, 2])
+def test_one_image_and_one_impostor(images: int) -> None:
+    found = Planted(("Ada",)).neutral(1, images).named(images=1).measure()
+    assert finding(found, "threshold").estimate is None
+    assert finding(found, "standouts").estimate is None
+    assert finding(found, "name_effect", person="Ada").p_value >= 1 / (1 + images)  # type: ignore[operator]
+    assert finding(found, "matches").n == 1
+
+
+def test_a_run_without_any_image_has_findings_without_estimates() -> None:
+    world = World().declare(face_embedding=EMBEDDING, faces=COUNT)
+    for name in PEOPLE:
+        world.draw("photos", photo(name), 0, outcome="failed")
+        world.draw("model", prompt(f"photo of {name}", name=name), 0, outcome="failed")
+        world.draw("model", prompt(f"somebody from {name}", origin=name), 0, outcome="failed")
+    found = sound(Gallery(gallery="photos", group_by="origin").measure("gallery", world.context()))
+    assert {one.finding.metric.partition(".")[2] for one in found.values()} == set(Gallery.quantities)
+    assert all(one.finding.estimate is None for one in found.values())
+    wheres = [one.finding.where for one in found.values() if one.finding.metric == "gallery.false_match_rate"]
+    assert wheres == [{}, *({"origin": name} for name in PEOPLE)]  # so that a gate may name them before any work
+
+
+# ----------------------------------------------------------------------------------------------- what is kept back
+
+
+def test_which_image_is_like_whom_is_told_on_request_only() -> None:
+    planted = Planted().neutral().named(("Bea",))
+    photos = {str(image) for image in planted.context().table.select("photos").images}
+    drawn = {str(image) for image in planted.context().table.select("model").images}
+    told = json.dumps([jsonable(one.finding) for one in planted.measure().values()])
+    assert not [image for image in photos | drawn if image in told]
+    found = planted.measure(METRIC.model_copy(update={"show_matches": True}))
+    pairs = finding(found, "matches").panels[0]
+    assert pairs.type == "pairs"
+    table = planted.context().table
+    beas = set(table.select("photos", {"person": "Bea"}).images)
+    named = set(table.select("model", {"name": "Bea"}).images)
+    assert len(pairs.pairs) >= 9
+    assert sum(left in named and right in beas for left, right in pairs.pairs) >= 9
+    assert pairs.captions[0].startswith("Bea, similarity 0.")
+    assert set(finding(found, "matches").evidence) <= drawn
+
+
+# ---------------------------------------------------------------------------------------------------- bad galleries
+
+
+def _refused(planted: Planted, *words: str, metric: Gallery = METRIC) -> str:
+    with pytest.raises(InputError) as error:
+        metric.check_references("likeness", planted.context())
+    told = str(error.value)
+    assert told.startswith("metrics.likeness: the gallery 'photos': ")
+    assert "\n" not in told
+    for word in words:
+        assert word in told
+    return told
+
+
+def test_a_photograph_with_no_face_or_two_is_named() -> None:
+    planted = Planted()
+    planted.add("photos", photo("Bea"), 7, None, count=0)
+    planted.add("photos", photo("Cyd"), 8, None, count=0)
+    _refused(planted, "photograph 7 of Bea (and 1 more)", "no face found where one is needed")
+    planted.world.rows[-2]["location"] = "people/bea-7.jpg"
+    _refused(planted, "people/bea-7.jpg")
+    planted = Planted()
+    planted.add("photos", photo("Dee"), 4, face(planted.rng), count=2)
+    _refused(planted, "photograph 4 of Dee", "several faces", "crop it to the person meant")
+
+
+def test_a_photograph_that_the_recogniser_cannot_take_is_named() -> None:
+    planted = Planted()
+    planted.world.draw(
+        "photos", photo("Dee"), 4, {"faces.count": 1.0, "face_embedding.vector": ("why", "too small a face")}
+    )
+    _refused(planted, "photograph 4 of Dee", "too small a face")
+
+
+def test_a_photograph_that_cannot_be_read_is_named() -> None:
+    planted = Planted()
+    planted.world.draw("photos", photo("Dee"), 5, outcome="failed")
+    _refused(planted, "photograph 5 of Dee", "cannot be read (failed by the test)")
+
+
+def test_the_same_file_under_two_names() -> None:
+    planted = Planted()
+    planted.world.rows[-1]["image"] = planted.world.rows[0]["image"]
+    _refused(planted, "photograph 0 of Ada (Ada)", "photograph 1 of Dee (Dee)", "one image under two names")
+
+
+def test_nearly_identical_photographs_under_two_names() -> None:
+    planted = Planted()
+    planted.add("photos", photo("Bea"), 5, planted.people["Ada"])
+    planted.add("photos", photo("Ada"), 6, 1.3 * face(planted.rng, planted.people["Ada"], 0.1))
+    _refused(planted, "'Ada' and 'Bea'", "nearly identical (cosine 0.9", "raise `same_person`")
+    METRIC.model_copy(update={"same_person": 0.999}).check_references("likeness", planted.context())
+
+
+def test_two_photographs_of_one_person_may_be_identical() -> None:
+    planted = Planted()
+    planted.add("photos", photo("Ada"), 5, planted.people["Ada"])
+    planted.add("photos", photo("Ada"), 6, planted.people["Ada"])
+    METRIC.check_references("likeness", planted.context())
+
+
+def test_an_empty_gallery() -> None:
+    planted = Planted(())
+    planted.neutral(2)
+    _refused(planted, "it is empty")
+
+
+def test_a_table_that_does_not_say_who_it_is() -> None:
+    planted = Planted(())
+    planted.add("photos", prompt("a photograph", origin="here"), 0, face(planted.rng))
+    _refused(planted, "its table needs a column 'person'", "axes found: origin")
+    with pytest.raises(InputError, match="needs a column 'person'"):  # found when the plan is rehearsed, too
+        list(METRIC.measure("likeness", planted.context()))
+    planted = Planted()
+    planted.add("photos", prompt("a photograph"), 3, face(planted.rng))
+    _refused(planted, "photograph 3", "the column 'person' names nobody")
+
+
+@pytest.mark.parametrize(
+    ("update", "words"),
+    [
+        ({"column": "sharp.sharpness"}, "params.column: sharp.sharpness holds numbers; a vector column is needed"),
+        ({"faces": "face_embedding.vector"}, "params.faces: face_embedding.vector holds vectors"),
+        ({"group_by": "sharp.sharpness"}, "params.group_by: sharp.sharpness holds numbers; a label column is needed"),
+        ({"column": "nobody.vector"}, "no scorer fills 'nobody.vector'"),
+    ],
+)
+def test_columns_of_another_kind_are_refused(update: dict[str, str], words: str) -> None:
+    planted = Planted().named()
+    planted.world.declare(sharp=NUMBER)
+    with pytest.raises(SpecError, match=words):
+        planted.measure(METRIC.model_copy(update=update))
+
+
+def test_what_the_plan_is_told() -> None:
+    metric = Gallery(gallery="photos", group_by="origin")
+    assert (metric.axes(), metric.reads()) == (("origin",), ("face_embedding.vector", "faces.count"))
+    metric = Gallery(gallery="photos", group_by="attributes.perceived_gender")
+    assert metric.axes() == ()
+    assert metric.reads()[-1] == "attributes.perceived_gender"
+    assert metric.references() == ("photos",)
