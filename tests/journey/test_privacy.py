@@ -20,11 +20,9 @@ from audit.plan import make_plan
 from audit.run import Silent, render, run_audit
 from audit.spec import Use, parse_spec
 from audit.starters import DEMO_SPEC
-from audit.weights import missing
 
 EMBEDDING = "face_embedding"
 INSTALLED = {point.name for point in entry_points(group="audit.scorers")}
-PACKS = ("dcgan-digiface", "perceived-gender-age")
 SPEC: dict[str, Any] = {
     "name": "searched",
     "seed": 11,
@@ -37,8 +35,6 @@ SPEC: dict[str, Any] = {
     ],
 }
 LIKE = {"scorers": [*SPEC["scorers"], {"use": EMBEDDING}], "likeness": {**LIKENESS, "expires": "2999-12-31"}}
-
-pytestmark = pytest.mark.skipif(any(map(missing, PACKS)), reason="weight packs are not on this machine")
 
 
 class Searched:
@@ -66,19 +62,23 @@ class Searched:
                     yield from (np.asarray(value, np.float32) for value in column.to_pylist() if value is not None)
 
 
+def made(folder: Path, **changes: Any) -> Searched:
+    try:
+        return Searched(folder, **changes)
+    except WeightsError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
-    return Searched(tmp_path_factory.mktemp("runs"))
+    return made(tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="module")
 def likeness(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     if EMBEDDING not in INSTALLED:
         pytest.skip(f"no scorer {EMBEDDING} is installed")
-    try:
-        return Searched(tmp_path_factory.mktemp("runs"), **LIKE)
-    except WeightsError as error:
-        pytest.skip(str(error))
+    return made(tmp_path_factory.mktemp("runs"), **LIKE)
 
 
 @pytest.fixture(params=["searched", "likeness"])
