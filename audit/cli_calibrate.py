@@ -172,9 +172,9 @@ def _choice(found: Calibrated) -> Iterator[str]:
             f"No threshold has an error with an upper limit of {held.target:.3g} or less (the lowest in the table is "
             f"{least:.3f}); {found.parameter} stays {found.before:g}. More images, or a higher --target-error, may help."
         )
-    else:
-        yield f"For the spec, among the params of {found.calibration.column.rpartition('.')[0]}:"
-        yield f"  {found.parameter}: {found.chosen:g}"
+        return
+    yield f"For the spec, among the params of {found.calibration.column.rpartition('.')[0]}:"
+    yield f"  {found.parameter}: {found.chosen:g}"
     if held.read:
         error, interval = _error(held.wrong, held.read, held.interval)
         yield (

@@ -22,8 +22,9 @@ class Agreement(Scorer):
 
     Independent classifiers that err in different ways are seldom wrong alike, so what they agree on has fewer errors, at
     the price of more images without a label. Those are not a random part: the models disagree on some people more than on
-    others, so look at the missing labels by cell. Faces are matched by their place, so columns of faces must come from
-    scorers that look at the same face scorer. Where one of them abstains, its reason is given.
+    others, so look at the missing labels by cell. As agreement is a filter of its own, the models need less of theirs: give
+    them low thresholds, and choose ``least_confidence`` instead. Faces are matched by their place, so columns of faces
+    must come from scorers that look at the same face scorer. Where a model abstains, its reason is given.
     """
 
     uses_device: ClassVar[bool] = False

@@ -1,6 +1,6 @@
 """Scorer ``zero_shot``: labels of your own, each described in words, by the nearest description in CLIP's space."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import ClassVar, Self
@@ -29,7 +29,7 @@ class ZeroShot(UsesClip):
     Works on the vectors of a ``clip`` scorer, so no image is encoded again; name the same model here as there. A label with
     several descriptions takes their mean direction. What is labelled is the whole picture, background included, as an
     encoder trained on captions sees it: labels of people made in this way are perceived ones of unknown error, until you
-    measure it on labelled images.
+    measure it on labelled images by ``imgaudit calibrate``.
     """
 
     infers_people: ClassVar[bool] = True
@@ -45,6 +45,8 @@ class ZeroShot(UsesClip):
     """Least lead of the best label's cosine over the second; below it the image has no label."""
     temperature: float = Field(default=0.01, gt=0, le=10)
     """Divides the cosines before the softmax that gives the confidence; 0.01 is how CLIP was trained. No probability."""
+    least_confidence: float = Field(default=0, ge=0, le=1)
+    """Below this confidence the image has no label either; ``imgaudit calibrate`` chooses it from labelled images."""
 
     @model_validator(mode="after")
     def _described(self) -> Self:
@@ -61,6 +63,10 @@ class ZeroShot(UsesClip):
             Column(self.column, "label", "Nearest description of the whole image", levels=tuple(self.labels)),
             Column("margin", "number", "Lead of the best label's cosine over the second"),
         )
+
+    def thresholds(self) -> Mapping[str, str]:
+        """The labels have one, on top of the margin."""
+        return {self.column: "least_confidence"}
 
     def requires(self) -> tuple[str, ...]:
         """The scorer of the vectors."""
@@ -98,8 +104,9 @@ class ZeroShot(UsesClip):
         margin = float(best - second)
         shares = np.exp((cosines - best) / self.temperature)
         name = tuple(self.labels)[int(cosines.argmax())]
-        sure = Scored(value=name, confidence=float(1 / shares.sum()))
-        return {self.column: sure if margin >= self.margin else UNSURE, "margin": margin}
+        sure = float(1 / shares.sum())
+        clear = margin >= self.margin and sure >= self.least_confidence
+        return {self.column: Scored(value=name, confidence=sure) if clear else UNSURE, "margin": margin}
 
 
 def _direction(name: str, texts: Sequence[Text]) -> Floats:

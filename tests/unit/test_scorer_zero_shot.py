@@ -97,3 +97,12 @@ def test_vectors_of_another_model_are_refused(folder, tmp_path: Path):
 def test_a_description_that_the_model_cannot_read_whole(folder):
     with pytest.raises(InputError, match="label 'night': a description has 17 tokens"):
         labelled(folder, [np.ones(24)], labels={"day": ["noon"], "night": [LONG]})
+
+
+def test_a_label_needs_the_least_confidence(folder, directions):
+    vector = directions[0] + 0.9 * directions[1]
+    vectors = [vector / np.linalg.norm(vector)]
+    sure = labelled(folder, vectors, margin=0, temperature=1)[0]["label"].confidence
+    assert labelled(folder, vectors, margin=0, temperature=1, least_confidence=sure - 1e-3)[0]["label"].value == "day"
+    assert reason(labelled(folder, vectors, margin=0, temperature=1, least_confidence=sure + 1e-3)[0]["label"]) == "unsure"
+    assert ZeroShot(path=folder, labels=LABELS, column="light").thresholds() == {"light": "least_confidence"}
