@@ -81,7 +81,7 @@ def test_chunks_hold_every_draw_once_in_whole_blocks() -> None:
 def test_a_scorer_is_another_one_when_what_it_requires_changes() -> None:
     pytest.importorskip("dlib")
     scorers = [{"use": "faces"}, {"use": "attributes"}]
-    stricter = [{"use": "faces", "params": {"threshold": 0.5}}, {"use": "attributes"}]
+    stricter = [{"use": "faces", "params": {"threshold": 0.6}}, {"use": "attributes"}]
     one, other = ({s.name: s.key for s in plan(scorers=chosen).scorers} for chosen in (scorers, stricter))
     assert one["faces"] != other["faces"]
     assert one["attributes"] != other["attributes"]
