@@ -62,7 +62,10 @@ class SkinLimits:
     """Robust standard deviation of fine detail in L*; 99 in 100 of photographed faces have less than 5.5."""
     least_colours: float = 5.0
     """How far colours leave a single ramp from black to white, in a* and b*: grey and sepia pictures have at most 4, 95 in
-    100 colour photographs more than 9."""
+    100 colour photographs more than 9. A picture below it is sepia if it has a ``tint``, and else may be a face before
+    black, grey and white."""
+    tint: float = 2.5
+    """Median chroma of a picture from which its one ramp is tinted."""
     light: LightLimits = field(default_factory=LightLimits)
 
 
@@ -113,7 +116,7 @@ def read_skin(pixels: Pixels, skin: Mask, around: Mask, limits: SkinLimits | Non
         return SkinReading(why, why, why)
     chosen = _unclipped(pixels[skin], limits)
     if len(chosen) < limits.fewest:
-        return SkinReading(CLIPPED, CLIPPED, _burnt_out(pixels[skin], limits))
+        return SkinReading(CLIPPED, CLIPPED, _burnt_out(pixels, skin, limits))
     light = linear(chosen)
     plain = _tone(light, limits)
     gains = balancing_gains(pixels, around, limits.light)
@@ -123,7 +126,8 @@ def read_skin(pixels: Pixels, skin: Mask, around: Mask, limits: SkinLimits | Non
 def _unreadable(pixels: Pixels, skin: Mask, limits: SkinLimits) -> Abstained | None:
     if int(skin.sum()) < limits.fewest:
         return TOO_LITTLE
-    if _colours(pixels) < limits.least_colours:
+    colours, tint = _palette(pixels)
+    if colours < limits.least_colours and tint >= limits.tint:
         return COLOURLESS
     return ROUGH if _roughness(pixels, skin) > limits.roughest else None
 
@@ -139,10 +143,13 @@ def _unclipped(chosen: Pixels, limits: SkinLimits) -> Pixels:
     return bright if (np.median(bright, axis=0) < 255).all() else bright[:0]
 
 
-def _burnt_out(chosen: Pixels, limits: SkinLimits) -> Tone | Abstained:
+def _burnt_out(pixels: Pixels, skin: Mask, limits: SkinLimits) -> Tone | Abstained:
+    chosen = pixels[skin]
     bright = chosen[(chosen > limits.darkest).all(axis=1)]
     if len(bright) < limits.fewest or not (np.median(bright, axis=0) == 255).any():
         return CLIPPED
+    if _palette(pixels)[0] < limits.least_colours:  # a drawing on white paper has white faces, too
+        return COLOURLESS
     shown = _median(lab_of_linear(linear(bright)), limits)
     return shown if shown.label == bin_names()[0] else CLIPPED
 
@@ -161,10 +168,10 @@ def _median(lab: Floats, limits: SkinLimits) -> Tone:
     return Tone(*(float(value) for value in middle))
 
 
-def _colours(pixels: Pixels) -> float:
-    """How far the colours of a picture leave one ramp from black to white; 0 for greyscale.
+def _palette(pixels: Pixels) -> tuple[float, float]:
+    """How far the colours of a picture leave one ramp from black to white, and its median chroma; 0, 0 for greyscale.
 
-    The 95th percentile of what a cubic in L* leaves unexplained of (a*, b*).
+    The first is the 95th percentile of what a cubic in L* leaves unexplained of (a*, b*).
     """
     height, width = pixels.shape[:2]
     scale = min(1.0, THUMBNAIL / max(height, width))
@@ -173,7 +180,8 @@ def _colours(pixels: Pixels) -> float:
     lab = lab_of_linear(linear(small)).reshape(-1, 3)
     ramp = np.vander(lab[:, 0] / 50 - 1, 4)
     fitted = ramp @ np.linalg.lstsq(ramp, lab[:, 1:], rcond=None)[0]
-    return float(np.percentile(np.hypot(*(lab[:, 1:] - fitted).T), 95))
+    left = np.hypot(*(lab[:, 1:] - fitted).T)
+    return float(np.percentile(left, 95)), float(np.median(np.hypot(*lab[:, 1:].T)))
 
 
 def _roughness(pixels: Pixels, skin: Mask) -> float:
