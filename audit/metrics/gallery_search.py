@@ -14,8 +14,10 @@ from audit.table import Strings
 
 __all__ = ["ARM", "NAMED", "ImpostorSet", "Searched"]
 
-ARM, NAMED = "arm", "named"
-"""Axis and level of the prompts that give a name as it is; other arms alter it, or describe without it."""
+ARM = "arm"
+"""Axis of prompts that alter a name, or describe without it."""
+NAMED = "named"
+"""Its level of the prompts that give the name as it is."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ SPREAD = 4.0
 """Squared coefficient of variation of people's match rates, assumed while matches are few: some match many times as often
 as others (the wolves and lambs of Doddington et al. 1998). Times the rate it is the intraclass correlation of rare matches.
 """
-MOST_ALIKE = 0.05
+MOST_ALIKE = 0.02
 """Of comparisons that share a person, assumed however common matches are."""
 
 
@@ -221,7 +221,7 @@ def probe_rate(totals: FloatArray, sizes: FloatArray, *, images: float, confiden
 def assumed_design_effect(rate: float, *, images: float, people: int) -> float:
     """How many comparisons are worth one independent comparison, as far as too few matches tell.
 
-        (1 + (images - 1) r) (1 + (people - 1) min(.05, 4 rate)),   r = .15
+        (1 + (images - 1) r) (1 + (people - 1) min(.02, 4 rate)),   r = .15
 
     Images of a prompt are taken to be as alike as elsewhere in this package; the comparisons of an image, as if match rates
     of images had a coefficient of variation of 2.
