@@ -24,7 +24,7 @@ from audit.scorers.views import checked_pixels
 from generators.phantom.captions import parse
 from generators.phantom.law import Level
 from generators.phantom.render import SIZES, Rendering, render
-from generators.phantom.renderer import EVEN, picture
+from generators.phantom.renderer import EVEN
 from generators.phantom.sampling import sample
 from generators.phantom.truth import TruthTable, preset, read_truth
 
@@ -109,13 +109,10 @@ class PhantomTone(Scorer):
             shown = sample(self.table, np.random.default_rng(view.draw.seed), given).shown
         except InputError:  # the table has nobody with what the prompt states, so this is no draw of it
             return without_tone(ANOTHER)
-        native = self.table.defects.native_size
-        if not np.array_equal(pixels, picture(shown, width, native)):
+        drawn = _enlarged(render(shown, min(width, self.table.defects.native_size or width)), width)
+        if not np.array_equal(pixels, drawn.pixels):
             return without_tone(ANOTHER)
-        if not shown.people:
-            return without_tone(NOBODY)
-        drawn = _enlarged(render(shown, min(width, native or width)), width)
-        return read_render(drawn, self.least_pixels)
+        return read_render(drawn, self.least_pixels) if shown.people else without_tone(NOBODY)
 
 
 def read_render(drawn: Rendering, least_pixels: int = 500) -> dict[str, Value]:
@@ -148,11 +145,11 @@ def _around(drawn: Rendering) -> Mask:
 
 
 def _enlarged(drawn: Rendering, size: int) -> Rendering:
-    """A render as its enlarged picture has it; skin loses the rim that bicubic scaling mixes with other colours."""
+    """A render as its enlarged picture has it; skin loses the rim that scaling mixes most with other colours."""
     factor = size // len(drawn.skin)
     if factor == 1:
         return drawn
-    skin = ndimage.binary_erosion(np.kron(drawn.skin, np.ones((factor, factor), dtype=bool)), iterations=2 * factor)
+    skin = ndimage.binary_erosion(np.kron(drawn.skin, np.ones((factor, factor), dtype=bool)), iterations=factor)
     coarse = Image.fromarray(drawn.pixels)
     pixels = np.array(coarse.resize((size, size), Image.Resampling.BICUBIC))
     landmarks = {name: (factor * x, factor * y) for name, (x, y) in drawn.landmarks.items()}
