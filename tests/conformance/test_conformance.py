@@ -31,10 +31,11 @@ GENERATORS: dict[str, dict] = {
     "phantom": {"preset": "skewed", "batch": 4},
 }
 SUITES: dict[str, dict] = {"captions": {"path": "captions.txt"}, "counterfactual": {"limit": 2}}
-SCORERS: dict[str, dict] = {"pixels": {}, "features": {"pack": "efficientnet-lite0"}, "faces": {}}
+SCORERS: dict[str, dict] = {"pixels": {}, "features": {"pack": "efficientnet-lite0"}, "faces": {}, "phantom_tone": {}}
 METRICS: dict[str, dict] = {
     "alignment": {},
     "amplification": {"column": "attributes.perceived_gender", "reference": "us_workforce_2022"},
+    "apparent_tone": {},
     "association": {"column": "attributes.perceived_gender", "other": "attributes.perceived_age_band"},
     "disparity": {"column": "pixels.brightness", "by": "trait"},
     "fidelity": {},
@@ -58,6 +59,7 @@ ELSEWHERE = {
     "second_attributes",
     "clip",
     "phantom_oracle",
+    "skin_tone",
     "zero_shot",
 }
 """Checked in their own test files, which build the models and servers that they need."""
