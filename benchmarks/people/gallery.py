@@ -71,7 +71,7 @@ def intervals() -> Section:
         note=(
             f"{WORLDS} worlds a row, people and images drawn anew in each. Three in ten faces share a shift. Wilson "
             "intervals: of all comparisons as if independent, and as shipped, at the effective number that people and "
-            "images stand for. The percentile bootstrap of people is there to compare: it knows only the matches that it has."
+            "images stand for. The percentile bootstrap of people is there to compare."
         ),
         promises=tuple(promises),
     )
@@ -210,8 +210,8 @@ def thresholds() -> Section:
         rows=tuple(rows),
         note=(
             "200 worlds a row; the rate of each group is that of 5,000 fresh images (of fresh people, too, where the "
-            "threshold is to hold for others). The plain quantile of all impostors is what is usually done. As shipped, "
-            "the upper end of the 95 % interval of every group is at most the target: so is every rate, with confidence 97.5 %."
+            "threshold is to hold for others). The plain quantile of all impostors is what is usually done. As "
+            "shipped, the upper end of the 95 % interval of every group is at most the target: so is the rate, with confidence 97.5 %."
         ),
         promises=tuple(promises),
     )
