@@ -194,7 +194,8 @@ def _check_shape(path: Path, rows: int, width: int) -> None:
 
 
 def _finite(values: npt.NDArray[np.generic], start: int, name: str) -> Block:
-    found = np.ascontiguousarray(values, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is told below
+        found = np.ascontiguousarray(values, dtype=np.float32)
     bad = ~np.isfinite(found).all(axis=1)
     if bad.any():
         row = start + int(np.argmax(bad))

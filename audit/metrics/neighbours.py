@@ -21,6 +21,8 @@ ROWS_A_LIST = 1000
 MOST_LISTS = 4096
 SAMPLE_A_LIST = 64
 """Vectors a list that the lists' centres are found from; FAISS asks for at least 39."""
+SPARE = 10
+"""More candidates than are asked for, because 8 bits may put near ones in another order."""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -82,7 +84,7 @@ def _merge(asked: Floats, block: Floats, places: Ints, best: npt.NDArray[np.floa
         near, found = faiss.knn(asked[part], block, min(k, len(block)), metric=faiss.METRIC_INNER_PRODUCT)
         values = np.hstack([best[part], near.astype(np.float64)])
         names = np.hstack([rows[part], places[found]])
-        order = np.argsort(-values, axis=1, kind="stable")[:, :k]  # of equal ones the first row, as in one pass
+        order = np.argsort(-values, axis=1, kind="stable")[:, :k]
         best[part], rows[part] = np.take_along_axis(values, order, 1), np.take_along_axis(names, order, 1)
 
 
@@ -133,7 +135,7 @@ class Inverted:
     def search(self, queries: Floats, k: int) -> Neighbours:
         """Find candidates in the lists, and measure them in one more pass over the references."""
         asked = unit(queries)
-        _, found = self._index.search(asked, k)
+        _, found = self._index.search(asked, k + SPARE)
         similarity = np.full(found.shape, -1.0)
         start = 0
         for block in self.references.blocks():
@@ -141,7 +143,7 @@ class Inverted:
             near = unit(block[found[query, place] - start]) if len(query) else block[:0]
             similarity[query, place] = np.einsum("ij,ij->i", asked[query], near, dtype=np.float64)
             start += len(block)
-        order = np.argsort(-similarity, axis=1, kind="stable")
+        order = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
         values, rows = np.take_along_axis(similarity, order, 1), np.take_along_axis(found, order, 1)
         return Neighbours(values.clip(-1, 1), rows.astype(np.int64))
 

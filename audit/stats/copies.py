@@ -32,7 +32,8 @@ TAIL_SHARE = 10
 """The nearest tenth of the held-out neighbours makes up the tail."""
 SMALLEST = 1e-6
 """Distance 1 - cosine below which float32 cannot tell two vectors apart."""
-REJECTED = 0.05
+REJECTED = 0.01
+"""P-value of the fit below which ranks are used. They cannot tell one image from chance, so a wrong rejection is dear."""
 ALPHA = 0.5
 """Of Carlini et al. 2023: a copy is nearer than this part of the mean distance."""
 
@@ -160,7 +161,7 @@ class ChanceTail:
     Within the sample a p-value is the rank, (1 + held-out distances as small) / (1 + n). Nearer than the nearest tenth
     (at most 100) it follows a power law, as distances to nearest neighbours do near 0 (Amsaleg et al. 2015): log(u / d)
     of the m distances d below u is exponential, and p = (m + 1) / (n + 1) (1 + log(u / d) / (m mean))^-m, which allows
-    for the mean having been estimated. Where that law does not fit (Kolmogorov-Smirnov with estimated mean, p below .05)
+    for the mean having been estimated. Where that law does not fit (Kolmogorov-Smirnov with estimated mean, p below .01)
     or n is below 200, ranks are all there is.
     """
 

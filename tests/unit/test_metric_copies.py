@@ -1,0 +1,373 @@
+"""Metric ``copies`` on planted copies: every level finds what it should, and chance is told as chance."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from metric_tables import NUMBER, VECTOR, World, prompt, sound
+
+from audit.component import Column, Measured
+from audit.errors import InputError, SpecError
+from audit.metrics.copies import Copies
+from audit.metrics.copies_sets import Columns, References
+from audit.panels import Heatmap, Pairs, Table
+from audit.records import Axis, Finding, Latent, Probe
+
+WIDTH = 16
+PRINTS = tuple(Column(name, "label") for name in ("pixels", "hash", "mirrored_hash"))
+N = 200
+
+
+class Sets(World):
+    """A world of pictures that are a vector, a pixel digest and two hashes each."""
+
+    def __init__(self, seed: int = 7) -> None:
+        super().__init__(seed)
+        self.declare(features=VECTOR)
+        for column in PRINTS:
+            self.declare(fingerprints=column)
+        self.rng = np.random.default_rng(seed)
+
+    def picture(self, **changes: Any) -> dict[str, Any]:
+        """A picture like no other."""
+        hashes = {f"fingerprints.{name}": self.rng.bytes(8).hex() for name in ("hash", "mirrored_hash")}
+        vector = self.rng.standard_normal(WIDTH).astype(np.float32)
+        return {"features.vector": vector, "fingerprints.pixels": self.rng.bytes(8).hex(), **hashes, **changes}
+
+    def add(self, generator: str, probe: Probe, *pictures: dict[str, Any]) -> list[dict[str, Any]]:
+        """Draw pictures under a probe."""
+        first = sum(row["generator"] == generator and row["probe"] == probe.id for row in self.rows)
+        for index, values in enumerate(pictures, start=first):
+            self.draw(generator, probe, index, values)
+        return list(pictures)
+
+    def references(self, name: str, count: int = N) -> list[dict[str, Any]]:
+        """A reference set, whose draws are units of their own."""
+        probe = prompt(name).model_copy(update={"unit": "draw"})
+        return self.add(name, probe, *(self.picture() for _ in range(count)))
+
+    def near(self, source: dict[str, Any], noise: float = 0.05, **changes: Any) -> dict[str, Any]:
+        """A picture whose features are near to those of another."""
+        own = self.picture()
+        vector = source["features.vector"] + noise * own["features.vector"]
+        return {**own, "features.vector": vector, **changes}
+
+
+def filled(copied: int = 0, images: int = 300, train: int = N, held_out: int = N, seed: int = 7) -> Sets:
+    """``copied`` of the images are near to a training image each."""
+    world = Sets(seed)
+    sources = world.references("train", train)
+    world.references("held", held_out)
+    for index in range(images):
+        picture = world.near(sources[index % train]) if index < copied else world.picture()
+        world.add("model", prompt(f"prompt {index % 30}"), picture)
+    return world
+
+
+def measured(world: Sets, **params: Any) -> dict[str, Finding]:
+    given = {"train": "train", "held_out": "held", **params}
+    found: dict[str, Measured] = sound(Copies(**given).measure("copies", world.context()))
+    return {key.replace("copies.", "").replace("[model vs train]", ""): one.finding for key, one in found.items()}
+
+
+def test_copies_are_counted_within_their_intervals() -> None:
+    found = measured(filled(copied=30))
+    for name in ("copied", "matched"):
+        interval = found[name].interval
+        assert interval is not None
+        assert interval.low <= 0.1 <= interval.high
+        assert interval.low < found[name].estimate < interval.high
+    assert found["matched"].interval.low > 0
+    assert found["copied"].p_value < 0.01
+    assert found["closer_to_training"].estimate == pytest.approx((found["copied"].estimate + 1) / 2)
+    assert found["beyond_chance"].estimate == pytest.approx(0.1, abs=0.01)
+    assert found["closer_to_training"].clusters == 30
+    assert found["exact"].estimate == 0
+
+
+def test_without_copies_nothing_is_found() -> None:
+    found = measured(filled())
+    assert found["beyond_chance"].estimate == 0
+    for name in ("copied", "matched"):
+        assert found[name].interval.low <= 0 <= found[name].interval.high
+        assert found[name].expected == 0
+    assert found["closer_to_training"].p_value > 0.02
+    assert found["closer_to_training"].expected == 0.5
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_other_draws_of_the_same_share_are_within_too(seed: int) -> None:
+    found = measured(filled(copied=15, seed=100 + seed))
+    assert found["copied"].interval.low <= 0.05 <= found["copied"].interval.high
+    assert found["matched"].interval.low <= 0.05 <= found["matched"].interval.high
+
+
+def test_equal_pixels_and_equal_files_are_exact_copies() -> None:
+    world = Sets()
+    sources = world.references("train")
+    world.references("held")
+    same = world.picture(**{"fingerprints.pixels": sources[3]["fingerprints.pixels"]})
+    world.add("model", prompt("a"), same, *(world.picture() for _ in range(9)))
+    row = next(row for row in world.rows if row["generator"] == "train")
+    world.rows.append({**row, "generator": "model", "probe": prompt("b").id, "index": 0})  # the very file
+    world.probes[prompt("b").id] = prompt("b")
+    found = measured(world)
+    assert found["exact"].estimate == pytest.approx(2 / 11)
+    assert found["exact"].baseline == "train"
+    assert len(found["exact"].evidence) == 2
+
+
+def flipped(bits: str, count: int) -> str:
+    return f"{int(bits, 16) ^ ((1 << count) - 1):016x}"
+
+
+def test_hashes_match_within_what_held_out_images_allow_plain_or_mirrored() -> None:
+    world = filled()
+    sources = world.scores["fingerprints.hash"]["hash"]
+    near = [
+        world.picture(**{"fingerprints.hash": flipped(str(sources[0]), 3)}),
+        world.picture(**{"fingerprints.mirrored_hash": flipped(str(sources[1]), 2)}),
+        world.picture(**{"fingerprints.hash": flipped(str(sources[2]), 32)}),
+    ]
+    world.add("model", prompt("hashes"), *near)
+    finding = measured(world)["near_duplicate"]
+    assert finding.n == 303
+    # random hashes have some training image within the calibrated distance about as often as a held-out one
+    assert finding.expected is not None
+    assert finding.expected <= 0.01
+    assert 2 / 303 <= finding.estimate <= 10 / 303
+    strict = measured(world, false_match_rate=1e-9)["near_duplicate"]
+    assert strict.expected == 0
+    assert strict.estimate >= 2 / 303
+    plain = next(iter(strict.evidence))
+    assert plain
+
+
+def test_counts_are_made_equal_and_it_is_told() -> None:
+    world = filled(copied=30, train=500, held_out=100)
+    found = measured(world)
+    assert "100 images of train and 100 of held are compared" in found["copied"].note
+    assert "copies of the other 400 training images" in found["copied"].note
+    assert "100 a side" in found["copied"].protocol
+    assert found["beyond_chance"].estimate >= 0.09  # all of the training set is searched
+    again = measured(world)
+    assert again == found
+    more = measured(filled(copied=30, train=100, held_out=500))
+    assert "400 held-out images are left out" in more["copied"].note
+
+
+def test_evidence_lays_copies_beside_their_sources() -> None:
+    world = filled(copied=5)
+    finding = measured(world)["beyond_chance"]
+    (panel,) = finding.panels
+    assert isinstance(panel, Pairs)
+    images = [row["image"] for row in world.rows if row["generator"] == "train"]
+    copies = [row["image"] for row in world.rows if row["generator"] == "model"][:5]
+    shown = dict(panel.pairs)
+    assert {copy: shown[copy] for copy in copies} == dict(zip(copies, images[:5], strict=True))
+    assert all("cosine 0.99" in caption for caption in panel.captions[:5])
+    assert all("of 64 bits apart" in caption for caption in panel.captions)
+    assert set(finding.evidence) >= set(copies)
+
+
+def test_without_held_out_images_there_is_no_decision() -> None:
+    found = measured(filled(copied=30), held_out="")
+    assert set(found) == {"exact", "near_duplicate", "nearest"}
+    assert "No held-out set" in found["nearest"].note
+    assert "equal hashes count only" in found["near_duplicate"].note
+    assert found["near_duplicate"].expected is None
+
+
+def _saved(world: Sets, generator: str, path: Path) -> Path:
+    table = world.table().select(generator)
+    np.save(path, np.asarray(table.values("features.vector").value))
+    return path
+
+
+def test_features_of_a_file_say_what_those_of_a_generator_do(tmp_path: Path) -> None:
+    world = filled(copied=30)
+    files = {name: _saved(world, name, tmp_path / f"{name}.npy") for name in ("train", "held")}
+    params = {"train": "", "train_features": files["train"], "held_out": "", "held_out_features": files["held"]}
+    found = {key.partition("[")[0]: one for key, one in measured(world, **params).items()}
+    inside = measured(world)
+    for name in ("nearest", "beyond_chance", "closer_to_training", "copied", "matched"):
+        assert found[name].estimate == pytest.approx(inside[name].estimate)
+        assert found[name].baseline == "train.npy"
+    assert "exact" not in found
+    (panel,) = found["beyond_chance"].panels
+    assert isinstance(panel, Table)
+    assert {row[1] for row in panel.rows[:5]} <= {str(i) for i in range(30)}
+    metric = Copies(**params)
+    metric.check()
+    metric.check_references("copies", world.context())
+    assert metric.reads() == ("features.vector",)
+
+
+def test_inverted_lists_tell_how_many_neighbours_they_find() -> None:
+    finding = measured(filled(copied=30), index="ivf")["beyond_chance"]
+    assert "inverted lists found the nearest training image of 100.0%" in finding.method
+    assert "IVF, 8 bits" in finding.protocol
+    assert finding.estimate == pytest.approx(0.1, abs=0.01)
+
+
+def _planted(world: Sets) -> None:
+    sources = world.scores
+    for level, change in {"exact": 0.0, "noise": 0.05, "lost": 50.0}.items():
+        probe = Probe(suite="planted", condition=Latent(), unit="draw", axes=(Axis(name="transform", level=level),))
+        for index in range(20):
+            source = {name: values[name.rpartition(".")[2]][index] for name, values in sources.items()}
+            picture = dict(source) if level == "exact" else world.near(source, change)
+            world.add("planted", probe, picture)
+
+
+def test_recall_of_planted_copies_is_told_by_level_and_transform() -> None:
+    world = filled(copied=15)
+    _planted(world)
+    found = sound(Copies(train="train", held_out="held", planted="planted").measure("copies", world.context()))
+    recall = {
+        (f.where.get("transform", "all"), f.where["match"]): f
+        for f in (one.finding for one in found.values())
+        if f.metric == "copies.recall"
+    }
+    assert {match for _, match in recall} == {"digest", "hash", "features", "closer"}
+    assert {level for level, _ in recall} == {"all", "exact", "noise", "lost"}
+    assert recall["exact", "digest"].estimate == 1
+    assert recall["noise", "digest"].estimate == 0
+    assert recall["exact", "features"].estimate == recall["noise", "features"].estimate == 1
+    assert recall["lost", "features"].estimate < 0.3
+    assert recall["all", "features"].n == 60
+    assert recall["noise", "closer"].estimate == 1
+    assert recall["exact", "hash"].interval.low == pytest.approx(20 / (20 + 1.96**2), abs=0.001)  # Wilson
+    (grid,) = recall["all", "digest"].panels
+    assert isinstance(grid, Heatmap)
+    assert grid.rows == ("all", "exact", "lost", "noise")
+    assert grid.columns == ("digest", "hash", "features", "closer")
+    assert recall["exact", "hash"].generator == "model"
+    assert recall["exact", "hash"].baseline == "planted"
+
+
+def test_missing_images_are_counted_and_no_image_is_no_estimate() -> None:
+    world = filled(copied=0, images=40)
+    world.draw("model", prompt("prompt 1"), 99, outcome="refused")
+    world.add("model", prompt("prompt 2"), {**world.picture(), "features.vector": ("why", "not finite")})
+    found = measured(world)
+    assert (found["copied"].n, found["copied"].n_missing) == (40, 2)
+    assert "1 refused" in found["copied"].note
+    assert "not finite" in found["copied"].note
+    assert (found["exact"].n, found["exact"].n_missing) == (41, 1)
+    empty = filled(images=0)
+    empty.draw("model", prompt("a"), 0, outcome="failed")
+    assert all(finding.estimate is None for finding in measured(empty).values())
+
+
+def test_a_rehearsal_with_nothing_drawn_gives_no_estimates() -> None:
+    world = Sets()
+    for name in ("model", "train", "held", "planted"):
+        world.draw(name, prompt(name), 0, outcome="failed")
+    found = sound(Copies(train="train", held_out="held", planted="planted").measure("copies", world.context()))
+    assert len(found) >= 7
+    assert all(one.finding.estimate is None for one in found.values())
+
+
+# ------------------------------------------------------------------------------------------------- bad input
+
+
+def one_image(world: Sets) -> None:
+    world.references("train", 1)
+    world.references("held")
+
+
+def one_held_out(world: Sets) -> None:
+    world.references("train")
+    world.references("held", 1)
+
+
+def same_pixels(world: Sets) -> None:
+    (source, *_) = world.references("train")
+    world.references("held")
+    extra = prompt("held").model_copy(update={"unit": "draw"})
+    world.add("held", extra, world.picture(**{"fingerprints.pixels": source["fingerprints.pixels"]}))
+
+
+def none_read(world: Sets) -> None:
+    world.draw("train", prompt("train"), 0, outcome="failed")
+    world.references("held")
+
+
+@pytest.mark.parametrize(
+    ("fill", "message"),
+    [
+        (one_image, "params.train: train holds 1 images with features, at least 2 are needed"),
+        (one_held_out, "params.held_out: held holds 1 images with features"),
+        (same_pixels, "train and held share 1 pictures"),
+        (none_read, "train holds 0 images with features"),
+    ],
+)
+def test_reference_sets_that_cannot_be_used_are_refused(fill: Callable[[Sets], None], message: str) -> None:
+    world = Sets()
+    fill(world)
+    with pytest.raises(InputError, match=message) as told:
+        Copies(train="train", held_out="held").check_references("copies", world.context())
+    assert "\n" not in str(told.value)
+
+
+def test_sets_that_fit_are_accepted() -> None:
+    Copies(train="train", held_out="held").check_references("copies", filled().context())
+
+
+def test_one_file_for_both_sides_is_refused(tmp_path: Path) -> None:
+    path = _saved(filled(), "train", tmp_path / "t.npy")
+    (tmp_path / "h.npy").write_bytes(path.read_bytes())
+    metric = Copies(train_features=path, held_out_features=tmp_path / "h.npy")
+    with pytest.raises(InputError, match="are the same file"):
+        metric.check_references("copies", filled().context())
+
+
+def test_features_of_another_network_are_refused(tmp_path: Path) -> None:
+    world = filled()
+    np.save(tmp_path / "other.npy", np.ones((50, WIDTH + 1)))
+    _saved(world, "train", tmp_path / "train.npy")
+    files = {"train_features": tmp_path / "train.npy", "held_out_features": tmp_path / "other.npy"}
+    with pytest.raises(InputError, match="are not of one network"):
+        Copies(**files).check()
+    mixed = Copies(train="train", held_out_features=tmp_path / "other.npy")
+    with pytest.raises(InputError, match="16 and 17 numbers"):
+        mixed.check_references("copies", world.context())
+    with pytest.raises(InputError, match="those of model have 16"):
+        list(Copies(train_features=tmp_path / "other.npy").measure("copies", world.context()))
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({}, "give the training set once"),
+        ({"train": "a", "train_features": "x.npy"}, "give the training set once"),
+        ({"train": "a", "held_out": "b", "held_out_features": "x.npy"}, "give the held-out set once"),
+        ({"train": "a", "held_out": "a"}, "must be different generators"),
+        ({"train": "a", "false_match_rate": 0}, "false_match_rate"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused(params: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Copies.model_validate(params)
+
+
+def test_a_column_of_numbers_is_no_features() -> None:
+    world = filled()
+    world.declare(pixels=NUMBER)
+    with pytest.raises(SpecError, match="holds a number; vectors are needed"):
+        measured(world, features="pixels.sharpness")
+
+
+def test_an_equal_part_is_the_same_in_every_run_and_mixes_a_file(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).standard_normal((100, 4)))
+    found = References.of_file(tmp_path / "v.npy")
+    mask = found.equal_part(30)
+    assert mask is not None
+    assert mask.sum() == 30
+    assert (mask == References.of_file(tmp_path / "v.npy").equal_part(30)).all()
+    assert mask[:50].sum() not in (0, 30)
+    assert found.equal_part(100) is None
+    assert Columns("features.vector", "").all == ("features.vector",)
