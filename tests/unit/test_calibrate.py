@@ -1,0 +1,224 @@
+"""``imgaudit calibrate``: planted errors come out as they were planted, and bad input ends with one clear line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brightness_scorer import Brightness
+from PIL import Image
+from scipy import stats
+
+from audit.calibrate import Goal, calibrated
+from audit.calibration import Calibration, read_calibration, write_calibration
+from audit.classifier import classifier, look
+from audit.errors import InputError, ScoringError, SpecError
+from audit.labelled_images import Asked, read_labelled
+from audit.stats.intervals import wilson
+
+LABELS = ("bright", "dark")
+
+
+def image(folder: Path, name: str, read: str, sure: int = 90, blue: int = 0) -> None:
+    red = 200 if read == "bright" else 20
+    Image.fromarray(np.full((4, 4, 3), (red, sure, blue), dtype=np.uint8)).save(folder / name)
+
+
+def folder_of(tmp_path: Path, rows: list[tuple], header: str = "file,tone,place,who") -> Path:
+    """Rows of (true, read, confidence, place, who)."""
+    lines = [header]
+    for number, (true, read, sure, place, who) in enumerate(rows):
+        image(tmp_path, f"{number}.png", read or "dark", sure, 0 if read else 255)
+        lines.append(f"{number}.png,{true},{place},{who}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def planted(n: int, wrong: int, unsure: int = 0) -> list[tuple]:
+    """n bright and n dark images; so many of the bright ones are read as dark, by halves in two places."""
+    rows = [("bright", "dark" if i < wrong else "bright", 90, "in" if i % 2 else "out", i) for i in range(n)]
+    rows += [("dark", "dark", 90, "in", n + i) for i in range(n)]
+    return rows + [("dark", "bright", 50, "out", 2 * n + i) for i in range(unsure)]
+
+
+TONE = Asked("tone")
+
+
+def run(folder: Path, asked: Asked = TONE, target: float | None = None, **params):
+    found = classifier("tones.tone", {"tones": Brightness(**params)})
+    labelled = read_labelled(folder, folder / "labels.csv", asked, found.column.levels)
+    ticks: list[int] = []
+    looked = look(found, labelled, "cpu", ticks.append)
+    assert sum(ticks) == len(labelled.images)
+    return calibrated(found, looked, labelled, Goal("tone", "drawings", target=target, basis="generated"))
+
+
+# ------------------------------------------------------------------------------------------------------- figures
+
+
+def test_planted_errors_come_out(tmp_path: Path) -> None:
+    found = run(folder_of(tmp_path, [*planted(40, 6), ("dark", "", 0, "in", 99)]), Asked("tone", groups=("place",)))
+    made = found.calibration
+    assert made.counts == {"bright": {"bright": 34, "dark": 6}, "dark": {"bright": 0, "dark": 40}}
+    assert made.abstained == {"dark": {"too blue": 1}}
+    assert [(g.column, g.level, g.read, g.wrong, g.abstained) for g in made.groups] == [
+        ("", "", 80, 6, 1),
+        ("tone", "bright", 40, 6, 0),
+        ("tone", "dark", 40, 0, 1),
+        ("place", "in", 60, 3, 1),
+        ("place", "out", 20, 3, 0),
+    ]
+    assert made.groups[1].interval == pytest.approx(wilson(6, 40))
+    assert made.thresholds == {"least_sure": 0.6}
+    assert found.chosen is None
+
+
+def test_images_of_one_person_count_as_one(tmp_path: Path) -> None:
+    """Ten people with eight images each, two of them always misread: less is known than of eighty people."""
+    rows = [
+        ("bright" if who % 2 else "dark", "bright" if who % 2 or who == 0 else "dark", 90, "in", who) for who in range(10)
+    ]
+    folder = folder_of(tmp_path, rows * 8)
+    alone = run(folder).calibration.groups[0].interval
+    together = run(folder, Asked("tone", person="who")).calibration.groups[0].interval
+    assert together[1] - together[0] > 1.5 * (alone[1] - alone[0])
+
+
+def test_the_threshold_that_meets_the_target(tmp_path: Path) -> None:
+    """Unsure labels are wrong, sure ones right: the threshold parts them, on held-out images too."""
+    found = run(folder_of(tmp_path, planted(60, 0, unsure=30)), target=0.05, least_sure=0.4)
+    assert (found.before, found.chosen) == (0.4, 0.9)
+    made = found.calibration
+    assert made.thresholds == {"least_sure": 0.9}
+    assert made.abstained == {"dark": {"confidence below the threshold": 30}}
+    assert (made.held_out.read, made.held_out.wrong, made.held_out.left, made.held_out.unmet) == (120, 0, 30, 0)
+    marks = {at.threshold: at for at in found.along}
+    assert (marks[0.5].read, marks[0.5].wrong) == (150, 30)
+    assert marks[0.4].read == marks[0.5].read
+    assert marks[0.9].limit == pytest.approx(1 - 0.05 ** (1 / 120))
+    assert marks[0.5].limit == pytest.approx(stats.beta.ppf(0.95, 31, 120))
+
+
+def test_where_no_threshold_meets_the_target_the_scorers_own_is_kept(tmp_path: Path) -> None:
+    found = run(folder_of(tmp_path, planted(30, 10)), target=0.05)
+    assert found.chosen is None
+    assert found.calibration.thresholds == {"least_sure": 0.6}
+    assert found.calibration.held_out.unmet == found.calibration.held_out.parts
+    assert found.calibration.held_out.read == 0
+
+
+def test_unreadable_images_are_counted(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, planted(40, 2))
+    (folder / "3.png").write_bytes(b"nonsense")
+    (folder / "4.png").write_bytes(b"")
+    found = run(folder)
+    assert found.calibration.abstained == {"bright": {"unreadable image": 2}}
+    assert any("2 images could not be read" in note for note in found.notes)
+
+
+def test_few_images_are_told(tmp_path: Path) -> None:
+    notes = run(folder_of(tmp_path, planted(12, 0))).notes
+    assert sum("Only 12 images are labelled" in note for note in notes) == 2
+
+
+def test_no_label_at_all_is_an_error(tmp_path: Path) -> None:
+    rows = [("bright", "", 0, "in", 1), ("dark", "", 0, "in", 2)]
+    with pytest.raises(InputError, match=r"no label was read on any of the 2 images \(2 times: too blue\)"):
+        run(folder_of(tmp_path, rows))
+
+
+def test_a_recipe_tells_thresholds_apart(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, planted(10, 1))
+    low, high = (run(folder, least_sure=value).calibration for value in (0.5, 0.7))
+    assert low.recipe != high.recipe
+    low.fits("tones.tone", low.recipe)
+    low.fits("tones.tone", "")
+    with pytest.raises(InputError, match=r"other parameters or weights than the scorer has here \(least_sure: 0.5\)"):
+        low.fits("tones.tone", high.recipe)
+
+
+def test_a_column_that_no_scorer_fills() -> None:
+    with pytest.raises(SpecError, match=r"'tones.tint' is no column of labels .* did you mean 'tones.tone'"):
+        classifier("tones.tint", {"tones": Brightness()})
+
+
+def test_a_scorer_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Brightness, "_tone", lambda *_: 1 / 0)
+    with pytest.raises(ScoringError, match=r"scorers\.tones: the plugin failed \(ZeroDivisionError"):
+        run(folder_of(tmp_path, planted(2, 0)))
+
+
+# ------------------------------------------------------------------------------------------------------- the table
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "told"),
+    [
+        ("file,tone\n0.png,bright\n1.png,mauve\n", Asked("tone"), r"line 3: tone is 'mauve'.* --map 'mauve=LABEL'"),
+        ("file,tone\n0.png,bright\n1.png,dark\n", Asked("tint"), "no column 'tint'; did you mean 'tone'"),
+        ("file,tone\n0.png,bright\n1.png,dark\n", Asked("tone", groups=("age",)), "no column 'age'"),
+        ("picture,tone\n0.png,bright\n", Asked("tone"), "no column 'file'"),
+        ("file,tone\n0.png,bright\n9.png,dark\n", Asked("tone"), "line 3: no image '9.png' in"),
+        ("file,tone\n../0.png,bright\n", Asked("tone"), "expected the path of an image inside"),
+        ("file,tone\n0.png,bright\n0.png,dark\n", Asked("tone"), r"lines 2 and 3: '0.png' twice"),
+        ("file,tone\n0.png,bright\n1.png,bright\n", Asked("tone"), "all 2 images are 'bright'; an error needs"),
+        ("file,tone\n0.png,bright\n1.png,dark\n", Asked("tone", {"dark": ""}), "all 1 images are 'bright'"),
+        ("file,tone\n", Asked("tone"), "a header and no rows"),
+        ("", Asked("tone"), "no column 'file'"),
+        ("file,tone,tone\n", Asked("tone"), "two columns have the same name"),
+        ("file,tone\n0.png\n", Asked("tone"), "line 2: 1 cells; the header has 2"),
+        ('file,tone\n"0.png,bright\n', Asked("tone"), "malformed CSV"),
+        ("file,tone\n0.png,bright\n1.png,dark\n", Asked("tone", {"dark": "drak"}), "no label 'drak'; did you mean 'dark'"),
+    ],
+)
+def test_tables_that_cannot_be_used(tmp_path: Path, text: str, asked: Asked, told: str) -> None:
+    for name in ("0.png", "1.png"):
+        image(tmp_path, name, "dark")
+    (tmp_path / "labels.csv").write_text(text)
+    with pytest.raises(InputError, match=told) as caught:
+        read_labelled(tmp_path, tmp_path / "labels.csv", asked, LABELS)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_no_table(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no such table of labels; name it by --table"):
+        read_labelled(tmp_path, tmp_path / "labels.csv", Asked("tone"), LABELS)
+    with pytest.raises(InputError, match="expected a folder of images"):
+        read_labelled(tmp_path / "nowhere", tmp_path / "labels.csv", Asked("tone"), LABELS)
+    (tmp_path / "labels.csv").write_bytes(b"file,tone\n\xff\n")
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_labelled(tmp_path, tmp_path / "labels.csv", Asked("tone"), LABELS)
+    with pytest.raises(InputError, match=r"cannot be read \(Is a directory\)"):
+        read_labelled(tmp_path, tmp_path, Asked("tone"), LABELS)
+
+
+def test_labels_are_mapped_and_rows_left_out(tmp_path: Path) -> None:
+    rows = [("light", "bright", 90, "", 1), ("night", "dark", 90, "in", 2), ("?", "dark", 90, "in", 3)]
+    folder = folder_of(tmp_path, rows)
+    asked = Asked("tone", {"light": "bright", "night": "dark", "?": ""}, ("place",))
+    found = read_labelled(folder, folder / "labels.csv", asked, LABELS)
+    assert [(one.path.name, one.label, one.groups) for one in found.images] == [
+        ("0.png", "bright", ("(empty)",)),
+        ("1.png", "dark", ("in",)),
+    ]
+    assert found.left_out == 1
+
+
+# -------------------------------------------------------------------------------------------------------- the file
+
+
+def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
+    made = run(folder_of(tmp_path, planted(60, 3, unsure=20)), Asked("tone", groups=("place",)), target=0.2).calibration
+    write_calibration(tmp_path / "made.json", made)
+    assert read_calibration(tmp_path / "made.json") == made
+    assert [path.name for path in tmp_path.glob(".*")] == []
+    with pytest.raises(InputError, match="cannot be written"):
+        write_calibration(tmp_path / "nowhere" / "made.json", made)
+
+
+def test_files_of_counts_alone_are_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps({"images": "photographs", "counts": {"a": {"a": 9, "b": 1}, "b": {"b": 10}}}))
+    old = read_calibration(path)
+    old.fits("any.column", "any recipe")
+    assert old == Calibration(images="photographs", counts={"a": {"a": 9, "b": 1}, "b": {"b": 10}})
