@@ -191,4 +191,6 @@ class Decision:
         """People of the gallery who are as alike as a match."""
         assert self.threshold is not None
         pairs = int((self.photos.between() >= self.threshold).sum()) // 2
-        return f"{pairs} pairs of people in the gallery are as alike as a match: see that they are two" if pairs else ""
+        return (
+            f"Pairs of people in the gallery who are as alike as a match: {pairs}; see that each is of two" if pairs else ""
+        )

@@ -210,8 +210,9 @@ def thresholds() -> Section:
         rows=tuple(rows),
         note=(
             "200 worlds a row; the rate of each group is that of 5,000 fresh images (of fresh people, too, where the "
-            "threshold is to hold for others). The plain quantile of all impostors is what is usually done. As "
-            "shipped, the upper end of the 95 % interval of every group is at most the target: so is the rate, with confidence 97.5 %."
+            "threshold is to hold for others). The plain quantile of all impostors is what is usually done. As shipped, "
+            "the upper end of the 95 % interval of every group is at most the target, so with confidence 97.5 % every rate "
+            "is."
         ),
         promises=tuple(promises),
     )

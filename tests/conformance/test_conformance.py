@@ -39,6 +39,7 @@ METRICS: dict[str, dict] = {
     "association": {"column": "attributes.perceived_gender", "other": "attributes.perceived_age_band"},
     "disparity": {"column": "pixels.brightness", "by": "trait"},
     "fidelity": {},
+    "gallery": {"gallery": "photos"},
     "means": {"columns": ["pixels.brightness"]},
     "outcomes": {},
     "phantom_truth": {"tables": {"phantom": "even"}},

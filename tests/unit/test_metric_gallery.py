@@ -243,7 +243,7 @@ def test_people_who_are_as_alike_as_a_match_are_told_of() -> None:
     planted.people["Dee"] = face(planted.rng, planted.people["Ada"], 0.4)
     planted.add("photos", photo("Dee"), 9, planted.people["Dee"])
     found = planted.neutral().named().measure()
-    assert "1 pairs of people in the gallery are as alike as a match" in finding(found, "threshold").note
+    assert "Pairs of people in the gallery who are as alike as a match: 1;" in finding(found, "threshold").note
 
 
 # --------------------------------------------------------------------------------------------- the effect of names
