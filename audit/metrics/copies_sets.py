@@ -161,7 +161,7 @@ def check_usable(metric: str, role: str, references: References) -> None:
     """
     if references.rows < LEAST:
         raise InputError(
-            f"metrics.{metric}.params.{role}: {references.name} holds {references.rows} images with features, at least "
+            f"metrics.{metric}.params.{role}: images of {references.name} with features: {references.rows}; at least "
             f"{LEAST} are needed (hundreds, to tell copies from chance); see why images failed, or give a larger set"
         )
 
@@ -172,12 +172,13 @@ def check_apart(metric: str, train: References, held_out: References) -> None:
     Raises:
         InputError: one is, or both are one file.
     """
-    both = set(train.images) & set(held_out.images) | set(train.pixels) & set(held_out.pixels)
+    files, pixels = set(train.images) & set(held_out.images), set(train.pixels) & set(held_out.pixels)
+    both = max(files, pixels, key=len)
     same_file = not train.has_images and not held_out.has_images and train.digest == held_out.digest
     if not both and not same_file:
         return
-    what = f"share {len(both)} pictures (the first is {min(map(str, both))})" if both else "are the same file"
+    first = f"pictures in both: {len(both)}, the first is {min(map(str, both))}" if both else "they are the same file"
     raise InputError(
-        f"metrics.{metric}: {train.name} and {held_out.name} {what}; held-out images must not have been trained on, "
-        "so take them out of one of the sets"
+        f"metrics.{metric}: {train.name} and {held_out.name} overlap ({first}); held-out images must not have been "
+        "trained on, so take them out of one of the sets"
     )

@@ -299,10 +299,10 @@ def none_read(world: Sets) -> None:
 @pytest.mark.parametrize(
     ("fill", "message"),
     [
-        (one_image, "params.train: train holds 1 images with features, at least 2 are needed"),
-        (one_held_out, "params.held_out: held holds 1 images with features"),
-        (same_pixels, "train and held share 1 pictures"),
-        (none_read, "train holds 0 images with features"),
+        (one_image, "params.train: images of train with features: 1; at least 2 are needed"),
+        (one_held_out, "params.held_out: images of held with features: 1"),
+        (same_pixels, "train and held overlap \\(pictures in both: 1"),
+        (none_read, "images of train with features: 0"),
     ],
 )
 def test_reference_sets_that_cannot_be_used_are_refused(fill: Callable[[Sets], None], message: str) -> None:
@@ -321,7 +321,7 @@ def test_one_file_for_both_sides_is_refused(tmp_path: Path) -> None:
     path = _saved(filled(), "train", tmp_path / "t.npy")
     (tmp_path / "h.npy").write_bytes(path.read_bytes())
     metric = Copies(train_features=path, held_out_features=tmp_path / "h.npy")
-    with pytest.raises(InputError, match="are the same file"):
+    with pytest.raises(InputError, match="they are the same file"):
         metric.check_references("copies", filled().context())
 
 
