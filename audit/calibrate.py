@@ -66,6 +66,8 @@ def calibrated(asked: Classifier, looked: Looked, labelled: LabelledImages, goal
     before = asked.threshold if asked.parameter else None
     wished = goal.target if before is not None else None
     chosen = chosen_threshold(everything, wished, CONFIDENCE) if wished is not None else None
+    if before is not None and chosen is not None and everything.at(chosen).there.sum() == everything.at(before).there.sum():
+        chosen = before  # which leaves the same labels, so nothing need change
     used = before if chosen is None else chosen
     readings = everything if used is None else everything.at(used)
     fitted = asked if used is None else asked.at(used)

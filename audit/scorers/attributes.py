@@ -35,9 +35,10 @@ class Attributes(FaceAttributes):
     made from these labels needs correction by labelled images.
 
     Measured with the defaults on 180 FairFace photographs of adults, balanced over two genders and six age bands (95 %
-    Wilson intervals): a face was found in 83 % [77, 88]; of 150 faces 15 % were ambiguous, and of the rest 93 % [87, 96]
-    agreed with the annotated gender; of 133 faces with an age band 62 % [53, 70] agreed, because people over 50 are
-    read about ten years too young. Generated faces may be read better or worse: label some of yours.
+    Wilson intervals; ``python -m benchmarks.people labels``): of 180 faces 13 % [9, 19] were ambiguous, and of the rest
+    7 % [4, 12] were read as another gender than the annotated one; of 155 faces with an age band 39 % [32, 47] got another
+    one, because people over 50 are read about eleven years too young: for age ``second_attributes`` errs less. Generated
+    faces may be read better or worse: label some of yours.
     """
 
     source: ClassVar[str] = "dlib-models' gender (2 classes) and age (81 classes) networks, by Cydral Technology, CC0"

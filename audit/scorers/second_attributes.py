@@ -31,9 +31,12 @@ MEANS = np.array([122.782, 117.001, 104.298], dtype=np.float32)
 class SecondAttributes(FaceAttributes):
     """Perceived gender and perceived age of faces by a second model, to be combined with ``attributes`` by ``agreement``.
 
-    Its errors are its own: it takes women for men more often than the other way, and is less off in age than the first
-    model. What it says is an impression of a picture, never who somebody is. It gives one number of years and no
-    distribution, so the confidence of an age band supposes a normal error of ``age_error`` years around it.
+    What it says is an impression of a picture, never who somebody is. It gives one number of years and no distribution, so
+    the confidence of an age band supposes a normal error of ``age_error`` years around it.
+
+    Measured on 180 FairFace photographs of adults (95 % Wilson intervals; ``python -m benchmarks.people labels``): without
+    an ambiguous band 21 % [16, 28] were read as another gender than the annotated one, of women 34 % [25, 45] and of men
+    8 % [4, 15]; 27 % [21, 34] got another age band, and 88 % [83, 92] an age within a decade of the annotated one.
     """
 
     source: ClassVar[str] = "face-api's age and gender network (a small Xception, Chollet 2017), by Muehler and Mandic, MIT"

@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
-__all__ = ["AGE_BANDS", "FACES", "GENDERS", "available"]
+from audit.component import View
+from audit.digest import bytes_digest
+from audit.images import decode
+from audit.records import Draw, Latent, Probe
+
+__all__ = ["AGE_BANDS", "FACES", "GENDERS", "available", "photograph"]
 
 ROOT = Path(os.environ.get("IMGAUDIT_PHOTOGRAPHS", Path(__file__).parents[3] / "shared" / "data"))
 """Folder with ``faces`` and ``cifar10``; by default in a folder ``shared`` beside the repository."""
@@ -25,3 +30,12 @@ AGE_BANDS = {
 def available() -> bool:
     """Whether the photographs are on this machine."""
     return (FACES / "labels.csv").is_file()
+
+
+def photograph(path: Path) -> View:
+    """An image file as a scorer sees it."""
+    data = path.read_bytes()
+    decoded = decode(data, path.name)
+    probe = Probe(suite="photographs", condition=Latent(), unit="draw")
+    draw = Draw(generator="photographs", probe=probe.id, index=0, seed=0)
+    return View(decoded.pixels, bytes_digest(data), decoded.codec, draw, probe, file=lambda: data)
