@@ -23,6 +23,8 @@ USUAL: tuple[dict[str, Any], ...] = (
     {"use": "pixels"},
     {"use": "faces"},
     {"use": "attributes"},
+    {"use": "second_attributes"},
+    {"use": "agreement"},
     {"use": "features", "params": {"pack": "efficientnet-lite0"}},
     {"use": "phantom_oracle"},
     {"use": "clip", "params": {"pack": PHANTOM_CLIP}},
