@@ -13,7 +13,7 @@ from audit.metrics.contrasts import Adjustment, adjusted
 from audit.metrics.label_codes import STATED, LabelColumn, otherwise, silent
 from audit.metrics.outcomes import absent
 from audit.metrics.sample import Cell, Sample, Scores, chosen_axes, protocol
-from audit.metrics.tone_bands import banded
+from audit.metrics.tone_bands import TONES, banded
 from audit.metrics.tone_differences import ToneDifferences
 from audit.metrics.tone_panels import histogram, readings_chart
 from audit.metrics.wording import described
@@ -24,7 +24,6 @@ __all__ = ["ApparentTone"]
 COLUMNS = ("apparent_tone", "expected_tone")
 SHOWN_AS = ("", "_balanced")
 SPREADS = (("lightness", "L*", (0.0, 100.0, 5.0)), ("hue", "hue in degrees", (-20.0, 120.0, 5.0)))
-TONES = (1.0, 10.0)
 NO_TRUTH = "Read from pixels, uncorrected for error; it says nothing of identity or descent"
 
 
@@ -53,6 +52,9 @@ class ApparentTone(Metric):
     """Axes whose levels are cells; None: all contrast axes."""
     min_n: int = Field(default=10, ge=1)
     """A cell with fewer readable draws gets no estimate."""
+    allowance: float = Field(default=0.1, ge=0, le=9)
+    """Tones that a difference's interval reaches further at both ends: by so much the scenes of the phantom moved balanced
+    means of the same people, so smaller differences are never evidence, however many images there are."""
     adjust: Adjustment = "holm"
     """How the p-values of all differences are adjusted together: Holm, Benjamini-Hochberg or Benjamini-Yekutieli."""
     stated: tuple[str, ...] = STATED
@@ -109,7 +111,7 @@ class ApparentTone(Metric):
         ]
         yield panelled(first, *spreads)
         yield from others
-        differences = ToneDifferences(quantity, sample, (shown, balanced))
+        differences = ToneDifferences(quantity, sample, (shown, balanced), self.allowance)
         axes = dict.fromkeys(cell.axis for cell in cells if cell.axis)
         found = [one for axis in axes for one in differences.of([cell for cell in cells if cell.axis == axis])]
         yield from adjusted(found, self.adjust, "differences")

@@ -11,7 +11,10 @@ from audit.metrics.averages import SHARES, sentences
 from audit.metrics.contrasts import amount, told_interval
 from audit.records import Finding, Interval
 
-__all__ = ["AS_SHOWN", "BALANCED", "SYSTEMATIC", "banded", "spanned"]
+__all__ = ["AS_SHOWN", "BALANCED", "SYSTEMATIC", "TONES", "banded", "spanned"]
+
+TONES = (1.0, 10.0)
+"""Least and largest mean tone."""
 
 AS_SHOWN, BALANCED = "as shown", "balanced for the light"
 SYSTEMATIC = (

@@ -113,6 +113,37 @@ def test_readings_that_point_apart_show_nothing() -> None:
     assert one.interval.low < -1 < 1 < one.interval.high
 
 
+def test_what_scenes_do_to_balancing_is_allowed_for() -> None:
+    """Differences below the allowance are never evidence, and above it the test agrees with the interval."""
+    for shift, seen in ((0.08, False), (0.3, True)):
+        found, rng = world(), np.random.default_rng(3)
+        for place in range(30):
+            for job, more in (("builder", shift), ("judge", 0.0)):
+                for index in range(4):
+                    tone = 5 + more + rng.normal(0, 0.05)
+                    found.draw("model", prompt(f"{job} {place}", job=job), index, values(tone, tone))
+        one = measure(found)["tone.difference[model; against=judge, job=builder]"]
+        strict = measure(found, allowance=0)["tone.difference[model; against=judge, job=builder]"]
+        assert (one.interval.low, one.interval.high) == pytest.approx(
+            (strict.interval.low - 0.1, strict.interval.high + 0.1)
+        )
+        assert strict.p_value < 0.001
+        assert (one.interval.low > 0) == (one.p_value < 0.05) == seen
+        assert "allows 0.1 tones more" in one.note
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_p_value_is_that_of_the_band(seed: int) -> None:
+    found, rng = world(), np.random.default_rng(seed)
+    for place in range(10):
+        for job, more in (("builder", 0.5), ("judge", 0.0)):
+            for index in range(4):
+                tone = 5 + more + rng.normal(0, 0.9)
+                found.draw("model", prompt(f"{job} {place}", job=job), index, values(tone, tone + rng.normal(0, 0.2)))
+    one = measure(found)["tone.difference[model; against=judge, job=builder]"]
+    assert (one.interval.low <= 0 <= one.interval.high) == (one.p_value > 0.05)
+
+
 def test_each_of_several_levels_is_held_against_the_rest() -> None:
     found, rng = world(), np.random.default_rng(2)
     for place in range(10):
@@ -150,6 +181,13 @@ def test_what_is_missing_is_counted_bounded_and_named() -> None:
     assert "10 face too small" in share.note
     mean = findings["tone.expected_tone[model; job=nurse]"]
     assert (mean.bounds.low, mean.bounds.high) == pytest.approx(((60 + 10) / 40, (60 + 100) / 40))
+    for place in range(10):
+        for index in range(4):
+            found.draw("model", prompt(f"j{place}", job="judge"), index, values(6.0, 6.0))
+    apart = measure(found)["tone.difference[model; against=nurse, job=judge]"]
+    assert apart.estimate == pytest.approx(4)
+    assert (apart.bounds.low, apart.bounds.high) == pytest.approx((6 - 160 / 40, 6 - 70 / 40))
+    assert apart.n_missing == 10
     abstained = findings["tone.abstained[model; job=nurse]"]
     assert abstained.estimate == 0.25
 

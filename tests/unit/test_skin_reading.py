@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from skin_scenes import SIDE, encoded, grey, sand, swatch, wood
+from skin_scenes import SIDE, among_colours, encoded, grey, sand, swatch, wood
 
 from audit.records import Abstained
 from audit.scorers.skin_colour import Tone, linear
@@ -24,8 +24,8 @@ ALL = np.ones((SIDE, SIDE), dtype=bool)
 NONE = np.zeros((SIDE, SIDE), dtype=bool)
 
 
-def read(tone: int, stops: float = 0.0, gains=(1, 1, 1), **limits) -> SkinReading:
-    scene = swatch(tone, stops, gains)
+def read(tone: int, stops: float = 0.0, cast=(1, 1, 1), **limits) -> SkinReading:
+    scene = swatch(tone, stops, cast)
     return read_skin(scene.pixels, scene.skin, scene.around, SkinLimits(**limits))
 
 
@@ -75,7 +75,7 @@ def test_skin_burnt_out_has_a_bin_but_no_number() -> None:
 
 def test_burnt_out_skin_of_another_bin_abstains() -> None:
     """A warm patch whose red is full may have been anything lighter."""
-    scene = swatch(6, stops=1.0, gains=(1.8, 1.0, 0.6))
+    scene = swatch(6, stops=1.0, cast=(1.8, 1.0, 0.6))
     assert (scene.pixels[40, 40, 0], scene.pixels[40, 40, 2] < 250) == (255, True)
     assert read_skin(scene.pixels, scene.skin, scene.around).shown is CLIPPED
 
@@ -84,8 +84,8 @@ def test_balancing_takes_out_exposure_and_tint() -> None:
     """Whatever the light, the balanced reading is that of neutral light; the plain one moves."""
     neutral = read(6, light=(lights := LightLimits(level=_level(swatch(6))))).balanced
     assert isinstance(neutral, Tone)
-    for stops, gains in ((-0.8, (1, 1, 1)), (-0.3, (1.0, 0.86, 0.62)), (-0.3, (0.7, 0.86, 1.0))):
-        reading = read(6, stops, gains, light=lights)
+    for stops, cast in ((-0.8, (1, 1, 1)), (-0.3, (1.0, 0.86, 0.62)), (-0.3, (0.7, 0.86, 1.0))):
+        reading = read(6, stops, cast, light=lights)
         assert isinstance(reading.balanced, Tone)
         assert reading.balanced.lab == pytest.approx(neutral.lab, abs=1.5)
         assert np.abs(plain(reading).lab - neutral.lab).max() > 6
@@ -132,10 +132,8 @@ def test_textures_abstain_even_where_a_mask_calls_them_skin(texture, seed: int) 
 @pytest.mark.parametrize("texture", [wood, sand])
 def test_textures_beside_colours_are_too_rough(texture) -> None:
     """The same in a colourful picture: colour alone no longer tells them."""
-    scene = swatch(5)
-    pixels = scene.pixels.copy()
-    pixels[28:68, 28:68] = texture(0)[28:68, 28:68]
-    assert read_skin(pixels, scene.skin, scene.around).plain is ROUGH
+    scene = among_colours(texture(0))
+    assert read_skin(scene.pixels, scene.skin, scene.around).plain is ROUGH
 
 
 def test_a_grey_patch_in_a_colourful_picture_abstains() -> None:
