@@ -61,6 +61,8 @@ def calibrate(folder: Path, column: str, out: Path | None, device: str, as_json:
         raise InputError(f"--column {column}: expected SCORER.COLUMN=TRUE, as in attributes.perceived_gender=gender")
     if out is not None and not out.parent.is_dir():
         raise InputError(f"--out {out}: there is no folder {out.parent}; make it first")
+    if options["changes"] and not options["spec"]:
+        raise InputError("--set changes a field of a spec, and none is given; name it by --spec")
     spec = load_spec(options["spec"], options["changes"]) if options["spec"] else None
     asked = classifier(path, _scorers(path, spec))
     _check_people(asked, options["basis"].strip(), spec.likeness if spec else None)

@@ -1,6 +1,7 @@
 """A folder of images whose true labels stand in a table beside them."""
 
 import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -116,7 +117,7 @@ def _found(folder: Path, file: str, where: str) -> Path:
 
 def _rows(table: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Lines with their cells by column, stripped."""
-    reader = csv.reader(_text(table).splitlines(keepends=True), strict=True)
+    reader = csv.reader(io.StringIO(_text(table), newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         if absent := [name for name in needed if name not in header]:

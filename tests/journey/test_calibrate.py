@@ -145,6 +145,7 @@ def test_people_are_not_looked_at_without_a_basis(made, planted, monkeypatch, ca
         (("labelled", *COLUMN, "--map", "a=bright", "--map", "a=dark"), "once for each true label"),
         (("labelled", *COLUMN, "--out", "no/such/folder.json"), "there is no folder"),
         (("labelled", *COLUMN, "--spec", "absent.yaml"), "no such spec file"),
+        (("labelled", *COLUMN, "--set", "seed=1"), "name it by --spec"),
     ],
 )
 def test_bad_input_ends_with_one_line(made, planted, arguments, told: str, monkeypatch, capsys) -> None:

@@ -99,6 +99,11 @@ def test_the_threshold_that_meets_the_target(tmp_path: Path) -> None:
     assert marks[0.5].limit == pytest.approx(stats.beta.ppf(0.95, 31, 120))
 
 
+def test_a_threshold_that_changes_nothing_is_not_proposed(tmp_path: Path) -> None:
+    found = run(folder_of(tmp_path, planted(60, 0)), target=0.05)
+    assert (found.before, found.chosen) == (0.6, 0.6)
+
+
 def test_where_no_threshold_meets_the_target_the_scorers_own_is_kept(tmp_path: Path) -> None:
     found = run(folder_of(tmp_path, planted(30, 10)), target=0.05)
     assert found.chosen is None
