@@ -65,7 +65,7 @@ class Copies(Metric):
     """Name of the scorer of digests and hashes."""
     index: Literal["exact", "ivf"] = "exact"
     """``ivf``: inverted lists, faster for many images against a large set; the recall against exact search is told."""
-    lists_searched: int = Field(default=16, ge=1)
+    lists_searched: int = Field(default=64, ge=1)
     """Lists that each image looks through, with ``ivf``; more find more."""
     neighbours: int = Field(default=50, ge=1, le=1000)
     """Nearest training images whose mean distance the nearest one is held against (Carlini et al.: 50)."""

@@ -196,7 +196,7 @@ def _check_shape(path: Path, rows: int, width: int) -> None:
 def _finite(values: npt.NDArray[np.generic], start: int, name: str) -> Block:
     with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is told below
         found = np.ascontiguousarray(values, dtype=np.float32)
-    bad = ~np.isfinite(found).all(axis=1)
+        bad = ~np.isfinite(np.linalg.norm(found, axis=1))  # also where the length itself is beyond float32
     if bad.any():
         row = start + int(np.argmax(bad))
         raise InputError(f"{name}: row {row} holds a number that is not finite (or too large); drop the row")

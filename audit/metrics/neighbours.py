@@ -48,8 +48,8 @@ class Searcher(Protocol):
 
 def unit(vectors: Floats) -> Floats:
     """Vectors of length 1, so that inner products are cosines; a vector of zeros has no direction and stays."""
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, np.float32(1)), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,9 @@ def _merge(asked: Floats, block: Floats, places: Ints, best: npt.NDArray[np.floa
 class Inverted:
     """Only the lists whose centres are nearest to a query are looked through, by vectors of 8 bits a number (IVF, SQ8).
 
-    Holds width + 8 bytes a reference; the centres come from an evenly spread sample of at most 64 vectors a list. What is
-    found is measured again in full precision, so cosines are exact, but a neighbour may be missed: see ``recall``.
+    Holds width + 8 bytes a reference, up to twice that while lists grow; their centres come from an evenly spread sample
+    of at most 64 vectors a list. What is found is measured again in full precision, so cosines are exact, but a neighbour
+    may be missed: see ``recall``.
     """
 
     def __init__(self, references: Vectors, *, searched: int, only: Mask | None = None) -> None:
