@@ -34,7 +34,7 @@ PROMPTS, DRAWS = 8, 10
 LIGHT_PROMPTS, LIGHT_DRAWS = 12, 15
 """Of each occupation in an audit of one difference."""
 DARKER = (1, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 8, 9, 9, 9, 10, 10)
-"""Tones of those who truly differ: about a tone darker than all ten in equal parts."""
+"""Tones of those who truly differ: 0.7 tones darker on average than all ten in equal parts."""
 
 Feed = Callable[[Mapping[str, Value]], Mapping[str, Value]]
 
@@ -204,8 +204,8 @@ def light_alone() -> Section:
         "same tones, farmers in warm light": {"painter": (even, (0.0, 0.0)), "farmer": (even, warm)},
         "same tones, dim against warm": {"painter": (even, dim), "farmer": (even, warm)},
         "same tones, cool against warm": {"painter": (even, cool), "farmer": (even, warm)},
-        "farmers darker by a tone, same light": {"painter": (even, (0.0, 0.0)), "farmer": (DARKER, (0.0, 0.0))},
-        "farmers darker by a tone, in warm light": {"painter": (even, (0.0, 0.0)), "farmer": (DARKER, warm)},
+        "farmers darker by 0.7 tones, same light": {"painter": (even, (0.0, 0.0)), "farmer": (DARKER, (0.0, 0.0))},
+        "farmers darker by 0.7 tones, in warm light": {"painter": (even, (0.0, 0.0)), "farmer": (DARKER, warm)},
     }
     rows, false, audits = [], 0, 0
     for place, (what, jobs) in enumerate(worlds.items()):
