@@ -22,7 +22,7 @@ LANDMARKS = 2 * len(TEMPLATE)
 """Numbers in the landmarks of a face."""
 
 
-def face_chip(pixels: Pixels, landmarks: npt.NDArray[np.float32], side: int) -> Pixels:
+def face_chip(pixels: Pixels, landmarks: npt.NDArray[np.float32], side: int, padding: float = CHIP_PADDING) -> Pixels:
     """Cut a face upright and to scale.
 
     Equal to ``dlib.get_face_chip`` where the landmarks are whole numbers; it also takes those between pixels, which a
@@ -32,15 +32,16 @@ def face_chip(pixels: Pixels, landmarks: npt.NDArray[np.float32], side: int) -> 
         pixels: (height, width, 3).
         landmarks: x and y in turn of dlib's five points, in pixels.
         side: width and height of the chip.
+        padding: on each side, as a share of the side of a chip without any.
     """
-    scale = side / (1 + 2 * CHIP_PADDING)
-    chip = dlib.dpoints([dlib.dpoint((x + CHIP_PADDING) * scale, (y + CHIP_PADDING) * scale) for x, y in TEMPLATE])
+    scale = side / (1 + 2 * padding)
+    chip = dlib.dpoints([dlib.dpoint((x + padding) * scale, (y + padding) * scale) for x, y in TEMPLATE])
     image = dlib.dpoints([dlib.dpoint(float(x), float(y)) for x, y in landmarks.reshape(-1, 2)])
     details = dlib.chip_details(chip, image, dlib.chip_dims(side, side))
     return np.asarray(dlib.extract_image_chip(np.ascontiguousarray(pixels), details), dtype=np.uint8)
 
 
-def chip_numerics(*sides: int) -> dict[str, str]:
+def chip_numerics(*sides: int, padding: float = CHIP_PADDING) -> dict[str, str]:
     """What decides the pixels of a chip, for the numerics of a scorer."""
     told = " and ".join(map(str, sides))
-    return {"dlib": dlib.__version__, "chips": f"similarity of five landmarks, bilinear, {told} px, padding {CHIP_PADDING}"}
+    return {"dlib": dlib.__version__, "chips": f"similarity of five landmarks, bilinear, {told} px, padding {padding}"}

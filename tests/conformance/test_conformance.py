@@ -30,7 +30,7 @@ GENERATORS: dict[str, dict] = {
     "folder": {"path": "images"},
     "phantom": {"preset": "skewed", "batch": 4},
 }
-SUITES: dict[str, dict] = {"captions": {"path": "captions.txt"}, "counterfactual": {"limit": 2}}
+SUITES: dict[str, dict] = {"captions": {"path": "captions.txt"}, "counterfactual": {"limit": 2}, "names": {"people": ["Orvel Tamsk"]}}
 SCORERS: dict[str, dict] = {"pixels": {}, "features": {"pack": "efficientnet-lite0"}, "faces": {}, "phantom_tone": {}}
 METRICS: dict[str, dict] = {
     "alignment": {},
@@ -59,6 +59,8 @@ ELSEWHERE = {
     "attributes",
     "second_attributes",
     "clip",
+    "face_embedding",
+    "phantom_identity",
     "phantom_oracle",
     "skin_tone",
     "zero_shot",
