@@ -112,7 +112,11 @@ class PlantedCopies(Generator):
 
     def settings(self) -> dict[str, str]:
         """Where copies come from, and how many are planted."""
-        told = {"copies of": str(self.path), "transforms": ", ".join(self.transforms)}
+        told = {
+            "copies of": str(self.path),
+            "transforms": ", ".join(self.transforms),
+            "subject_basis": self.subject_basis(),
+        }
         if self.original is None:
             return told
         return {**self.original.settings(), **told, "copies": f"{self.share:.3g} of the draws"}

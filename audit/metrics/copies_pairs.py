@@ -12,6 +12,8 @@ from audit.stats.copies import distance_ratio
 __all__ = ["evidence_panel"]
 
 SHOWN = 12
+LEAST = 1e-6
+"""Smaller p-values rest on the tail alone, so they are told as below this."""
 
 
 def evidence_panel(own: Images, found: Compared, search: Search, rate: float) -> Pairs | Table | None:
@@ -31,7 +33,7 @@ def evidence_panel(own: Images, found: Compared, search: Search, rate: float) ->
     count = int((p_adjusted <= rate).sum())
     title = "Generated images and the training images that they are nearest to"
     summary = f"{count} of {len(p)} images are nearer than chance explains (adjusted p at most {rate:.2g}); nearest first."
-    told = [(f"{found.near.similarity[i, 0]:.4f}", f"{p[i]:.2g}", f"{p_adjusted[i]:.2g}", f"{ratio[i]:.2f}") for i in order]
+    told = [(f"{found.near.similarity[i, 0]:.4f}", _told(p[i]), _told(p_adjusted[i]), f"{ratio[i]:.2f}") for i in order]
     if not search.train.has_images:
         rows = [(str(images[i]), str(found.near.row[i, 0]), *facts) for i, facts in zip(order, told, strict=True)]
         columns = ("image", "training row", "cosine", "p", "adjusted p", "distance ratio")
@@ -49,6 +51,10 @@ def evidence_panel(own: Images, found: Compared, search: Search, rate: float) ->
             for i, (cosine, single, all_, apart) in zip(order, told, strict=True)
         ),
     )
+
+
+def _told(p: float) -> str:
+    return f"{p:.2g}" if p >= LEAST else f"below {LEAST:.0e}"
 
 
 def _hash(bits: int) -> str:

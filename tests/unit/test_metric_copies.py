@@ -14,6 +14,7 @@ from audit.metrics.copies import Copies
 from audit.metrics.copies_sets import Columns, References
 from audit.panels import Heatmap, Pairs, Table
 from audit.records import Axis, Finding, Latent, Probe
+from benchmarks.people.copies_worlds import audit, fresh, split
 
 WIDTH = 16
 PRINTS = tuple(Column(name, "label") for name in ("pixels", "hash", "mirrored_hash"))
@@ -170,6 +171,29 @@ def test_evidence_lays_copies_beside_their_sources() -> None:
     assert all("cosine 0.99" in caption for caption in panel.captions[:5])
     assert all("of 64 bits apart" in caption for caption in panel.captions)
     assert set(finding.evidence) >= set(copies)
+
+
+def test_small_p_values_are_not_told_beyond_what_the_tail_can_bear() -> None:
+    (panel,) = measured(filled(copied=5))["beyond_chance"].panels
+    assert isinstance(panel, Pairs)
+    assert all("p below 1e-06" in caption for caption in panel.captions[:5])
+    assert not any("e-1" in caption for caption in panel.captions)
+
+
+def test_worlds_of_the_benchmark_hold_what_was_planted() -> None:
+    rng = np.random.default_rng(3)
+    pool = fresh(900, rng)
+    for by_prompt in (False, True):
+        drawn = [split(pool, 300, 0.1, rng, by_prompt=by_prompt) for _ in range(40)]
+        copied = np.concatenate([one.model >= pool.size for one in drawn])
+        assert copied.mean() == pytest.approx(0.1, abs=0.04)
+        for one in drawn[:5]:
+            own = one.model[one.model < pool.size]
+            assert not set(own) & (set(one.train) | set(one.held_out))
+            assert not set(one.train) & set(one.held_out)
+            assert set(one.model[one.model >= pool.size] - pool.size) <= set(one.train)
+    found = audit(pool, split(pool, 300, 0.5, rng), 0)
+    assert found["copied"].estimate == pytest.approx(0.5, abs=0.2)
 
 
 def test_without_held_out_images_there_is_no_decision() -> None:

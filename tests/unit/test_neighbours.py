@@ -1,6 +1,7 @@
 """Nearest neighbours against a second implementation, and files of vectors that are hostile until read."""
 
 import pickle
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -185,3 +186,16 @@ def test_damaged_files_say_what_is_wrong(tmp_path: Path) -> None:
         list(found.blocks())
     with pytest.raises(InputError, match="cannot be read as numbers"):
         open_vectors(tmp_path / "cut.npy")
+
+
+def test_exact_search_holds_a_block_not_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = 2**20
+    monkeypatch.setattr(copies_files, "BLOCK_BYTES", block)
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).standard_normal((60_000, 128), dtype=np.float32))
+    found = open_vectors(tmp_path / "v.npy")
+    queries = np.random.default_rng(1).standard_normal((20, 128), dtype=np.float32)
+    tracemalloc.start()
+    Exact(found).search(queries, 50)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 6 * block < 25 * block < (tmp_path / "v.npy").stat().st_size
