@@ -36,6 +36,9 @@ def purge(run: str, reason: str, vectors: bool, yes: bool, as_json: bool) -> int
     store = RunStore.existing(run)
     found = extent(store, vectors=vectors)
     if found.nothing:
+        if found.outside and not store.purges:
+            outside = f"{found.outside} images lie outside {run} and were not touched"
+            click.echo(f"{outside}; reports of the run may show small copies of them", err=True)
         return _told(store, store.purges[-1] if store.purges else None, [], as_json=as_json)
     if not yes and not _confirmed(run, found):
         click.echo("nothing was deleted")
@@ -67,7 +70,7 @@ def _reports_again(store: RunStore) -> list[str]:
     """Draw each report of the run again, now that it finds no image; one that cannot be drawn is deleted."""
     plugins = _report_plugins()
     drawn = []
-    for filename in reports_of(store):
+    for filename in reports_of(store, plugins):
         try:
             if filename not in plugins:
                 raise PluginError(f"no installed report writes {filename}")

@@ -43,8 +43,13 @@ def ordered(scorers: list[tuple[str, Scorer]]) -> list[tuple[str, Scorer]]:
 
 
 def check_requirements(scorers: Mapping[str, Scorer]) -> None:
-    """What a scorer requires of others is what they fill."""
+    """What a scorer requires of others is what they fill, and nothing made of what is never written is written."""
     for name, scorer in scorers.items():
+        held = [other for other in scorer.requires() if scorers[other].in_memory]
+        if held and not scorer.in_memory:
+            raise PluginError(
+                f"scorers.{name}: what {held[0]} says must not be stored; the plugin must set `in_memory`, too"
+            )
         filled = {f"{other}.{column.name}": column for other in scorer.requires() for column in scorers[other].columns()}
         try:
             scorer.check_required(filled)

@@ -1,6 +1,7 @@
 """The images of a run: by content, in the run or by reference outside it, until they are purged."""
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,8 @@ from audit.purges import Purge, closed, read_purges
 __all__ = ["IMAGES", "ImageFiles", "ImageRef"]
 
 IMAGES = "images"
+LEAVING = re.compile(r"\.[0-9a-f]{32}\.tmp")
+"""A file that is being written: see ``RunFiles``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,5 +111,5 @@ class ImageFiles(RunFiles):
         """Delete what killed processes left half written anywhere in the run: it may hold pictures or scores."""
         for name in self._fs.find(self._root):
             base = name.rpartition("/")[2]
-            if base.startswith(".") and base.endswith(".tmp"):
+            if LEAVING.fullmatch(base):
                 self._fs.rm_file(name)

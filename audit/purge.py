@@ -1,6 +1,6 @@
 """Deleting the images of a run and keeping its figures; and what cannot be done with such a run any more."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -48,7 +48,8 @@ def extent(store: RunStore, *, vectors: bool) -> Extent:
     held = store.held_images()
     cut_short = bool(store.purges) and not store.purges[-1].finished
     begun = store.purges[-1].vectors if cut_short else ()
-    asked = {f: [c for c in names if vectors or f"{f}.{c}" in begun] for f, names in store.vectors().items()}
+    stored = store.vectors() if vectors or begun else {}  # else damaged scores would keep images from being deleted
+    asked = {f: [c for c in names if vectors or f"{f}.{c}" in begun] for f, names in stored.items()}
     return Extent(
         images=len(held),
         size=sum(held.values()),
@@ -96,9 +97,14 @@ def finish(store: RunStore, purge: Purge) -> Purge:
     return done
 
 
-def reports_of(store: RunStore) -> list[str]:
-    """Files of the run that may hold pictures besides its images: its reports."""
-    return [name for name in store.names("") if "/" not in name and name not in RECORDS]
+def reports_of(store: RunStore, filenames: Iterable[str]) -> list[str]:
+    """Files of the run that may hold pictures besides its images: its reports.
+
+    Args:
+        filenames: what reports call their files. A kill may have left one that ``SHA256SUMS`` does not know.
+    """
+    names = {*store.names(""), *(name for name in filenames if store.has(name))}
+    return sorted(name for name in names if "/" not in name and name not in RECORDS)
 
 
 def _now() -> str:

@@ -85,8 +85,8 @@ def _bases(manifest: RunManifest) -> Iterator[tuple[str, str]]:
 
 def _likeness(manifest: RunManifest) -> Iterator[tuple[str, str]]:
     basis: Any = manifest.spec.get("likeness")
-    if not isinstance(basis, Mapping):
-        return
+    if not isinstance(basis, Mapping) or "identity" not in manifest.people.values():
+        return  # a basis may be stated and nothing have asked
     words = {"who": "Of whom, and who answers", "authority": AUTHORITY, "purpose": "Purpose", "expires": "Holds until"}
     for name, told in words.items():
         if basis.get(name):

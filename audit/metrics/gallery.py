@@ -36,7 +36,8 @@ class Gallery(Metric):
     of images that match somebody. ``standouts``: the same by rank among impostors, without a threshold. ``name_effect``:
     how much more like a person images are when the prompt names the person.
 
-    Only rates and differences leave it. Which image is like whom is told with ``show_matches`` alone.
+    Only rates and differences leave it. No image is laid beside a person but with ``show_matches``; the sums by prompt and
+    by seed, by which runs are compared, tell of single images, too, where a prompt or a seed has one.
     """
 
     quantities: ClassVar[tuple[str, ...]] = (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audit.errors import InputError
-from audit.metrics.gallery_photos import FaceColumns, Faces, Photos
+from audit.metrics.gallery_photos import FaceColumns, Faces, Photos, names_on
 from audit.metrics.sample import Ints, Sample
 
 __all__ = ["Inspection"]
@@ -34,7 +34,7 @@ class Inspection:
                 f"{self._head}: nothing says who is on its photographs; its table needs a column {self.axis!r}, "
                 f"with a name in every row (axes found: {known})"
             )
-        nameless = np.flatnonzero(self.sample.levels(self.axis) == "")
+        nameless = np.flatnonzero(names_on(self.sample, self.axis) == "")
         if len(nameless):
             what = f"the column {self.axis!r} names nobody; name the person, or drop the row"
             raise InputError(self._said(nameless, what))
@@ -64,7 +64,7 @@ class Inspection:
         Raises:
             InputError: a file is, or two photographs are nearly identical.
         """
-        names = self.sample.levels(self.axis)
+        names = names_on(self.sample, self.axis)
         holders: dict[str, int] = {}
         for row, image in enumerate(self.sample.images):
             first = holders.setdefault(str(image), row)
@@ -93,6 +93,6 @@ class Inspection:
     def _place(self, row: int) -> str:
         """The file where there is one, else the person and the number of the photograph."""
         location = str(np.asarray(self.sample.table.column("location"), dtype=object)[row])
-        person = self.sample.levels(self.axis)[row]
+        person = names_on(self.sample, self.axis)[row]
         index = int(np.asarray(self.sample.table.column("index"))[row])
         return location or f"photograph {index}{f' of {person}' if person else ''}"

@@ -162,7 +162,8 @@ class Decision:
         people = " and other people" if self.recipe.any_people else " and the people of this gallery"
         return (
             f"With confidence {sure:g} % the false match rate of every group is at most the target, for other images of "
-            f"such prompts{people}; the highest threshold is that of {who}"
+            f"such prompts{people}; kinds of images too rare to be among the impostors are not covered. The highest "
+            f"threshold is that of {who}"
         )
 
     @property

@@ -38,7 +38,9 @@ class Matches:
             f"most {chance:.2g} (1 - (1 - FMR)^{people}, as if comparisons were independent)",
             decision.aim,
         )
-        one = self._share("matches", MATCHES, decision.searched.top >= decision.threshold, note)
+        hits = np.zeros(len(decision.tested), dtype=bool)  # impostors match, too, and are not shown as likenesses
+        hits[decision.asked] = decision.searched.top[decision.asked] >= decision.threshold
+        one = self._share("matches", MATCHES, hits, note)
         return Measured(one.finding.model_copy(update={"expected": chance}), one.contributions)
 
     def standouts(self) -> Measured:

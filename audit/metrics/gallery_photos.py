@@ -1,5 +1,6 @@
 """The photographs of a gallery: whose they are, and whether they can be used."""
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,7 @@ from audit.digest import set_digest, short
 from audit.metrics.sample import Floats, Ints, Sample
 from audit.table import Strings
 
-__all__ = ["FaceColumns", "Faces", "Photos", "unit_vectors"]
+__all__ = ["FaceColumns", "Faces", "Photos", "names_on", "unit_vectors"]
 
 ROWS = 1024
 """Images compared at a time, so that memory does not grow with images times photographs."""
@@ -78,7 +79,7 @@ class Photos:
     def of(cls, context: Context, name: str, columns: FaceColumns, axis: str) -> "Photos":
         """Read those that have one face and a person."""
         sample = Sample.of(context, name)
-        faces, person = Faces.of(sample, columns), sample.levels(axis)
+        faces, person = Faces.of(sample, columns), names_on(sample, axis)
         rows = np.flatnonzero(faces.present & (person != ""))
         people, code = np.unique(person[rows].astype(str), return_inverse=True)
         order = np.argsort(code, kind="stable")
@@ -130,6 +131,15 @@ class Photos:
             own = self.vector[self.person == code]
             if len(own) > 1:
                 yield name, (own @ own.T)[np.triu_indices(len(own), 1)]
+
+
+def names_on(sample: Sample, axis: str) -> Strings:
+    """(n,) the person whom each draw is of or names, one spelling a name: composed letters, no space around it.
+
+    Spelled by combining marks in one table and not in another, a name would turn images of the person into impostors.
+    """
+    known = {str(level): unicodedata.normalize("NFC", str(level)).strip() for level in set(sample.levels(axis))}
+    return np.array([known[str(level)] for level in sample.levels(axis)], dtype=object)
 
 
 def unit_vectors(vectors: Floats) -> Floats:

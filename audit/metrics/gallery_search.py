@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from audit.component import Context
-from audit.metrics.gallery_photos import FaceColumns, Faces, Photos
+from audit.metrics.gallery_photos import FaceColumns, Faces, Photos, names_on
 from audit.metrics.sample import Floats, Ints, Mask, Sample, Units
 from audit.stats.matching_threshold import Impostors
 from audit.table import Strings
@@ -42,7 +42,7 @@ class Searched:
         faces = Faces.of(sample, columns)
         place = {name: position for position, name in enumerate(photos.people)}
         as_it_is = np.isin(sample.levels(ARM), ["", NAMED])
-        name = np.where(as_it_is, sample.levels(axis), "").astype(object)
+        name = np.where(as_it_is, names_on(sample, axis), "").astype(object)
         named = np.array([place.get(str(each), -1) for each in name], dtype=np.int64)
         return cls(sample, faces, photos.best(faces.vector), photos.mean(faces.vector), name, named)
 

@@ -103,6 +103,9 @@ def threshold_at(groups: dict[str, Impostors], target: float, *, confidence: flo
     sequence of tests: Angelopoulos et al. 2021) nor the number of groups (an intersection-union test: Berger 1982) needs an
     allowance: with confidence (1 + confidence) / 2 no group exceeds it, for new images of such prompts.
 
+    It rests on ``assumed_design_effect`` while matches are few. A kind of image too rare to be among the impostors that is
+    like most people of the gallery (what is no face and taken for one) may raise the rate above the target unseen.
+
     Args:
         groups: at least one.
         target: 0 .. 1, false match rate of a single comparison.

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,16 @@ def test_photographs_are_not_called_fictitious() -> None:
     assert "fictitious" not in text
     assert "fictitious" not in Markdown().render(sample_audit.people()).decode()
     assert "depicted, fictitious persons" in Markdown().render(sample_audit.demo()).decode()
+
+
+def test_a_basis_that_nothing_used_is_not_told_as_asked() -> None:
+    audited = sample_audit.people()
+    manifest = audited.manifest.model_copy(update={"people": {"attributes": "attributes"}})
+    unused = replace(audited, manifest=manifest)
+    text = care(render(unused))
+    assert "Not asked Who anybody is" in text
+    assert "was asked on the basis" not in text
+    assert "Whom pictures depict was asked" not in Markdown().render(unused).decode()
 
 
 def test_a_purge_is_told_and_no_picture_shown() -> None:

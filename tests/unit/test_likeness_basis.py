@@ -12,7 +12,7 @@ from recognising_plugins import LIKENESS, Careless, Embedding
 
 from audit.component import Generator, Scorer
 from audit.errors import PluginError, SpecError
-from audit.fitting import check_likeness, check_people
+from audit.fitting import check_likeness, check_people, check_requirements
 from audit.images import encode_png
 from audit.planted_audit import PHANTOM_CLIP
 from audit.scorers.pixels import PixelStatistics
@@ -46,6 +46,21 @@ def test_what_recognises_must_keep_it_in_memory_whatever_the_basis() -> None:
     for given in (None, basis(TODAY)):
         with pytest.raises(PluginError, match=r"scorers\.face: .*must set `in_memory`"):
             check_likeness(given, {"pixels": PixelStatistics(), "face": Careless()}, TODAY)
+
+
+class Derived(Careless):
+    """Stored, and made of what is never stored."""
+
+    recognises_people = False
+
+    def requires(self) -> tuple[str, ...]:
+        return ("face",)
+
+
+def test_nothing_made_of_what_is_never_stored_is_stored() -> None:
+    with pytest.raises(PluginError, match=r"scorers\.derived: what face says must not be stored; .*`in_memory`"):
+        check_requirements({"face": Embedding(), "derived": Derived()})
+    check_requirements({"face": Careless(), "derived": Derived()})
 
 
 def test_audits_that_recognise_nobody_need_no_basis_and_may_hold_an_old_one() -> None:

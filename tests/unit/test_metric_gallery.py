@@ -359,6 +359,28 @@ def test_which_image_is_like_whom_is_told_on_request_only() -> None:
     assert set(finding(found, "matches").evidence) <= drawn
 
 
+def test_impostors_that_match_are_not_shown_as_likenesses() -> None:
+    planted = Planted().neutral().named(("Bea",))
+    metric = METRIC.model_copy(update={"show_matches": True, "false_match_rate": 0.1})
+    found = planted.measure(metric)
+    table, matches = planted.context().table, finding(found, "matches")
+    assert finding(found, "false_match_rate").estimate > 0.05  # type: ignore[operator]
+    asked = {image for name in PEOPLE for image in table.select("model", {"name": name}).images}
+    (pairs,) = matches.panels
+    assert {left for left, _ in pairs.pairs} <= asked  # type: ignore[union-attr]
+    assert f" of {round(matches.estimate * matches.n)} images" in pairs.summary  # type: ignore[operator]
+
+
+def test_a_name_spelled_by_combining_marks_is_the_same_name() -> None:
+    planted = Planted(("Jose\u0301", "Ada")).neutral(200)
+    for index in range(8):
+        planted.add("model", prompt("photo of somebody", name="Jos\u00e9 "), index, face(planted.rng))
+    found = planted.measure(METRIC.model_copy(update={"false_match_rate": 0.05}))
+    assert (finding(found, "matches").n, finding(found, "threshold").n) == (8, 200)
+    planted.add("photos", photo(" "), 0, face(planted.rng))
+    _refused(planted, "the column 'person' names nobody")
+
+
 # ---------------------------------------------------------------------------------------------------- bad galleries
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pkgutil
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -187,10 +188,39 @@ def test_a_kill_after_any_step_is_made_good(tmp_path: Path, monkeypatch: pytest.
 def test_what_killed_processes_left_goes_too(tmp_path: Path) -> None:
     store = made(tmp_path)
     path = Path(store.path)
-    for name in ("images/.0a.tmp", ".1b.tmp", "scores/.2c.tmp"):
-        (path / name).write_bytes(b"pixels")
+    for folder in ("images", ".", "scores"):
+        (path / folder / f".{uuid.uuid4().hex}.tmp").write_bytes(b"pixels")
+    (path / ".draft.tmp").write_bytes(b"of the user")
     purge(store)
-    assert not [file for file in files_of(path) if file.name.startswith(".")]
+    assert [file.name for file in files_of(path) if file.name.startswith(".")] == [".draft.tmp"]
+
+
+def test_a_report_that_the_sums_do_not_know_is_drawn_again(tmp_path: Path) -> None:
+    store = made(tmp_path)
+    path = Path(store.path)
+    (path / "report.html").write_bytes(b"<img src='data:image/jpeg;base64,'>")  # killed before its digest was noted
+    assert call(["purge", store.path, "--yes"]) == 0
+    assert b"data:image" not in (path / "report.html").read_bytes()
+    assert RunStore(store.path).verify() == []
+
+
+def test_damaged_scores_do_not_keep_pictures(tmp_path: Path) -> None:
+    store = made(tmp_path)
+    path = Path(store.path)
+    next(path.glob("scores/*/*.parquet")).write_bytes(b"damaged")
+    assert call(["purge", store.path, "--yes"]) == 0
+    assert pictures_in(path) == {}
+    with pytest.raises(StoreError, match="damaged"):
+        extent(RunStore(store.path), vectors=True)
+
+
+def test_pictures_that_only_reports_show_are_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/0.png").write_bytes(encode_png(disc(0, 32)))
+    folder = {"use": "folder", "params": {"path": str(tmp_path / "photos"), "subject_basis": "generated"}}
+    store = made(tmp_path / "runs", generators=[folder], probes=[], gates=[])
+    assert call(["purge", store.path, "--yes"]) == 0
+    assert "1 images lie outside" in capsys.readouterr().err
 
 
 def test_reports_are_drawn_again_without_pictures_or_deleted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
