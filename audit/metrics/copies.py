@@ -131,7 +131,7 @@ class Copies(Metric):
             raise SpecError(f"metrics.{name}.params.features: {self.features} holds a {column.kind}; vectors are needed")
         train, held_out = self._sets(context)
         settings = Settings(self.index, self.lists_searched, self.neighbours, self.false_match_rate)
-        search = Search.over(train, held_out, settings)
+        search = Search(train, held_out, settings)
         planted = Images.of(context, self.planted, self.columns) if self.planted else None
         for generator in context.generators:
             yield from self._of_generator(name, context, search, Images.of(context, generator, self.columns), planted)
@@ -143,7 +143,7 @@ class Copies(Metric):
         found = search.compare(own, rng)
         levels = Levels(name, context, self.columns, search, self.source)
         if self.train:
-            yield levels.exact(own, found)
+            yield levels.exact(own)
             yield levels.near_duplicate(own, found)
         yield levels.nearest(own, found)
         if search.held_out is not None:

@@ -81,7 +81,11 @@ class Decision:
 
     def _matched(self) -> Measured:
         rate, level = self.levels.search.settings.rate, self.found.level
-        at = "" if level is None else f"Matches are cosines above {level:.4f}, which {rate:.2%} have with a held-out image"
+        at = (
+            ""
+            if level is None
+            else f"Matches are cosines above {level:.4f}, which at most {rate:.2%} have with a held-out one"
+        )
         asked = Asked(
             "matched",
             "Share of images that match a training image, less those that match a held-out one",

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from audit.digest import digest, file_digest
 from audit.errors import InputError
 
-__all__ = ["BLOCK_BYTES", "InMemory", "NpyFile", "ParquetFile", "Vectors", "open_vectors"]
+__all__ = ["BLOCK_BYTES", "InMemory", "NpyFile", "ParquetFile", "Vectors", "content", "open_vectors"]
 
 Block = npt.NDArray[np.float32]
 

@@ -14,7 +14,7 @@ from audit.records import Finding
 from audit.stats.multiplicity import holm
 from audit.table import Strings
 
-__all__ = ["Levels", "adjusted", "exact_copies", "p_values"]
+__all__ = ["RANDOM_PART", "Asked", "Levels", "adjusted", "exact_copies", "p_values", "told_of"]
 
 RANDOM_PART = "Held-out images must be a random part of what could have been trained on; else any difference counts"
 
@@ -29,7 +29,7 @@ class Levels:
     search: Search
     source: str
 
-    def exact(self, own: Images, found: Compared) -> Measured:  # noqa: ARG002  # as its siblings
+    def exact(self, own: Images) -> Measured:
         """Share of images whose file or pixels are those of a training image."""
         asked = Asked(
             "exact",

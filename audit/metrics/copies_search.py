@@ -53,16 +53,11 @@ class Compared:
 
 @dataclass(frozen=True)
 class Search:
-    """A training set and a held-out set that can be searched."""
+    """A training set and a held-out set that can be searched; indices are built on first use."""
 
     train: References
     held_out: References | None
     settings: Settings
-
-    @classmethod
-    def over(cls, train: References, held_out: References | None, settings: Settings) -> "Search":
-        """Of the sets of a spec; indices are built on first use."""
-        return cls(train, held_out, settings)
 
     @property
     def equal(self) -> int:
