@@ -16,7 +16,8 @@ __all__ = ["AS_SHOWN", "BALANCED", "SYSTEMATIC", "TONES", "banded", "spanned"]
 TONES = (1.0, 10.0)
 """Least and largest mean tone."""
 
-AS_SHOWN, BALANCED = "as shown", "balanced for the light"
+AS_SHOWN = "as shown"
+BALANCED = "balanced for the light"
 SYSTEMATIC = (
     "The interval spans both; the part that is light is systematic and does not shrink with more images. Apparent, "
     "rendered skin colour, lighting included"

@@ -68,8 +68,8 @@ def lab_of_linear(light: npt.ArrayLike) -> Floats:
     Returns:
         (..., 3) L*, a*, b*; greys have a* = b* = 0 exactly.
 
-    >>> lab_of_linear(linear([160, 126, 86])).round(2).tolist()
-    [55.14, 7.78, 26.75]
+    >>> lab_of_linear(linear([160, 126, 86])).round(1).tolist()
+    [55.1, 7.8, 26.7]
     """
     share = np.asarray(light, dtype=np.float64) @ XYZ_OF_LINEAR.T / WHITE
     root = np.where(share > EPSILON, np.cbrt(share), (KAPPA * share + 16) / 116)

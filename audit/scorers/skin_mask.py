@@ -133,6 +133,10 @@ def _lab(pixels: Pixels, mask: Mask) -> Floats:
 def _patch(corners: Floats, unit: float, shape: tuple[int, int]) -> Mask:
     mask = np.zeros(shape, dtype=bool)
     rows, columns = draw.polygon(corners[:, 1], corners[:, 0], shape)  # type: ignore[no-untyped-call]
+    if not len(rows):
+        return mask
     mask[rows, columns] = True
-    rim = max(1, round(ERODED * unit))
-    return np.asarray(ndimage.binary_erosion(mask, iterations=rim), dtype=bool) if mask.any() else mask
+    window = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
+    rim = min(max(1, round(ERODED * unit)), max(mask[window].shape))
+    mask[window] = ndimage.binary_erosion(mask[window], iterations=rim)
+    return mask

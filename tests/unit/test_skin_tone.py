@@ -80,6 +80,11 @@ def test_landmarks_of_no_face(points) -> None:
     assert reason(values["apparent_tone"]) == "no landmarks"
 
 
+def test_landmarks_far_apart_take_no_time_and_give_no_skin() -> None:
+    wild = np.array([9e8, 0, 8e8, 0, -9e8, 0, -8e8, 0, 0, 1e9], dtype=np.float32)
+    assert reason(read(portrait(5), face(wild))["lightness"]) == "too little skin in sight"
+
+
 def test_a_face_outside_the_picture_has_no_skin() -> None:
     assert reason(read(portrait(5), face(LANDMARKS + 2000))["lightness"]) == "too little skin in sight"
 
