@@ -172,6 +172,8 @@ class Column:
     """The labels that a label column may hold."""
     regional: bool = False
     """Filled for regions (faces) rather than for the whole image."""
+    exact: bool = False
+    """Read off the file or the request, not judged by a classifier: there is no error to correct for."""
 
 
 Value = float | str | npt.NDArray[np.float32] | Scored | Abstained
@@ -225,6 +227,8 @@ class KnownAnswer:
     """Share of images with an answer on which it may abstain."""
     prompts: tuple[str, ...] = ()
     """What each image was asked with; empty: nothing."""
+    files: tuple[bytes, ...] = ()
+    """The stored file of each image, for scorers that read it; empty: there is none."""
 
 
 class Scorer(Component, ABC):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from audit.images import Pixels
 from audit.records import Abstained, Check, Scored
 from audit.testing import disc, view
 
-__all__ = ["SAME", "OpenScorer", "check_scorer", "instrument"]
+__all__ = ["SAME", "OpenScorer", "check_scorer", "instrument", "said_of"]
 
 SAME = 1e-3
 """Most that a number may differ between two looks at the same pixels, relative to the largest of its row above 1."""
@@ -65,16 +66,22 @@ def check_scorer(opened: OpenScorer) -> tuple[Check, ...]:
     try:
         answers = tuple(opened.scorer.known_answers())
     except Exception as error:  # a plugin may raise anything
-        return (_failed(opened.name, "its known answers", "answers", error),)
+        return (_failed(opened, "its known answers", "answers", error),)
     checks = [_repeats(opened, answers)]
     for answer in answers:
         checks.extend(_answered(opened, answer))
     return tuple(checks)
 
 
-def _failed(name: str, what: str, expected: str, error: Exception) -> Check:
-    found = f"{type(error).__name__}: {error}"
-    return Check(instrument=instrument(name), what=what, expected=expected, found=found, passed=False, seconds=0.0)
+def said_of(scorer: Scorer, error: Exception) -> str:
+    """An error in words; its kind alone where nothing the scorer says is to be written, as its words may hold a vector."""
+    kind = type(error).__name__
+    return kind if scorer.in_memory else f"{kind}: {error}"
+
+
+def _failed(opened: OpenScorer, what: str, expected: str, error: Exception) -> Check:
+    found = said_of(opened.scorer, error)
+    return Check(instrument=instrument(opened.name), what=what, expected=expected, found=found, passed=False, seconds=0.0)
 
 
 # --------------------------------------------------------------------------------------------- the same twice
@@ -91,7 +98,7 @@ def _repeats(opened: OpenScorer, answers: Sequence[KnownAnswer]) -> Check:
         together = opened.score(views)
         off = max(_apart(opened.score([views[i]])[0], together[i]) for i in (0, -1))
     except Exception as error:  # a plugin may raise anything
-        return _failed(opened.name, what, expected, error)
+        return _failed(opened, what, expected, error)
     return Check(
         instrument=instrument(opened.name),
         what=what,
@@ -135,7 +142,10 @@ def _answered(opened: OpenScorer, answer: KnownAnswer) -> list[Check]:
     started = time.perf_counter()
     prompts = answer.prompts or ("",) * len(answer.images)
     try:
-        rows = opened.score([view(image, prompt=prompt) for image, prompt in zip(answer.images, prompts, strict=True)])
+        views = [view(image, prompt=prompt) for image, prompt in zip(answer.images, prompts, strict=True)]
+        if answer.files:
+            views = [replace(one, file=partial(bytes, file)) for one, file in zip(views, answer.files, strict=True)]
+        rows = opened.score(views)
         whole = [next(row for row in of_image if row.region < 0) for of_image in rows]
         seconds = (time.perf_counter() - started) / max(1, len(answer.expected))
         return [
@@ -143,7 +153,7 @@ def _answered(opened: OpenScorer, answer: KnownAnswer) -> list[Check]:
             for name in answer.expected
         ]
     except Exception as error:  # a plugin may raise anything
-        return [_failed(opened.name, answer.what, "an answer", error)]
+        return [_failed(opened, answer.what, "an answer", error)]
 
 
 def _column(name: str, answer: KnownAnswer, column: str, found: Sequence[Any], seconds: float) -> Check:
