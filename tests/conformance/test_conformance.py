@@ -30,7 +30,11 @@ GENERATORS: dict[str, dict] = {
     "folder": {"path": "images"},
     "phantom": {"preset": "skewed", "batch": 4},
 }
-SUITES: dict[str, dict] = {"captions": {"path": "captions.txt"}, "counterfactual": {"limit": 2}, "names": {"people": ["Orvel Tamsk"]}}
+SUITES: dict[str, dict] = {
+    "captions": {"path": "captions.txt"},
+    "counterfactual": {"limit": 2},
+    "names": {"people": ["Orvel Tamsk"]},
+}
 SCORERS: dict[str, dict] = {"pixels": {}, "features": {"pack": "efficientnet-lite0"}, "faces": {}, "phantom_tone": {}}
 METRICS: dict[str, dict] = {
     "alignment": {},
@@ -40,6 +44,7 @@ METRICS: dict[str, dict] = {
     "disparity": {"column": "pixels.brightness", "by": "trait"},
     "fidelity": {},
     "gallery": {"gallery": "photos"},
+    "likeness": {},
     "means": {"columns": ["pixels.brightness"]},
     "outcomes": {},
     "phantom_truth": {"tables": {"phantom": "even"}},
