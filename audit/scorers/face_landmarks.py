@@ -14,7 +14,7 @@ from audit.scorers.face_pose import Pose
 __all__ = ["Landmarks"]
 
 POINTS = 5
-FACE, MARGIN = 200, 100
+FACE, MARGIN = 160, 60
 """Pixels across the square from brows to chin, and around it, in the upright patch that dlib looks at."""
 PATCH = FACE + 2 * MARGIN
 MEAN_FACE = np.array([x + 1j * y for x, y in TEMPLATE])

@@ -1,10 +1,10 @@
 """The links of the face finder's chain: CenterFace over the whole image, over its detail, and dlib's HOG detector."""
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import dlib
 import numpy as np
@@ -17,7 +17,9 @@ from audit.scorers.face_pose import Box, Pose
 if TYPE_CHECKING:
     from audit.scorers.onnx_session import Floats
 
-__all__ = ["CHANNELS", "Candidate", "CenterFace", "Hog", "Link", "Sized", "distinct"]
+__all__ = ["CHANNELS", "ROUND", "Candidate", "CenterFace", "Hog", "Link", "Sized", "distinct"]
+
+T = TypeVar("T")
 
 CHANNELS = (1, 2, 2, 10)
 """Of CenterFace's maps: how likely a face's middle is here, logarithm of its size, place within the cell, five points."""
@@ -27,8 +29,10 @@ MULTIPLE = 32
 """Widths and heights that the network takes are multiples of this."""
 LONGEST = 4096
 """Long side, in pixels, to which a picture is enlarged or left at most; further, a thin one would fill the memory."""
-ROUND = 2**21
-"""Pixels that the network sees together at most."""
+ROUND = {"cpu": 2**18, "cuda": 2**21}
+"""Pixels that the network sees together, unless one picture has more: a processor is fastest where they fit its cache."""
+PREPARED = 8
+"""Pictures that are prepared side by side, at least."""
 MOST = 1000
 """Faces kept of one picture, the likeliest."""
 SAME, INSIDE = 0.3, 0.6
@@ -116,6 +120,8 @@ class CenterFace:
     """How much a picture is enlarged for the search; None: it is not searched."""
     threshold: float
     link: str
+    together: int = ROUND["cpu"]
+    """Pixels that the network sees together."""
 
     def __call__(self, images: Sequence[Pixels], pool: Executor) -> list[list[Candidate]]:
         """Candidates of each picture."""
@@ -127,12 +133,13 @@ class CenterFace:
                 sized = Sized.of(pixels, min(scale, LONGEST / max(pixels.shape[:2])))
                 groups.setdefault(sized.outer, []).append((place, sized))
         for (height, width), members in groups.items():
-            rows = max(1, ROUND // (height * width))
-            for part in (members[start : start + rows] for start in range(0, len(members), rows)):
-                batch = np.stack(list(pool.map(lambda one: one[1].prepared(images[one[0]]), part)))
-                maps = self.run(batch)
-                for row, (place, sized) in enumerate(part):
-                    found[place] = self._faces([one[row] for one in maps], sized)
+            rows = max(1, self.together // (height * width))
+            for part in _parts(members, rows * -(-PREPARED // rows)):
+                frames = list(pool.map(lambda one: one[1].prepared(images[one[0]]), part))
+                for few in _parts(list(zip(part, frames, strict=True)), rows):
+                    maps = self.run(np.stack([frame for _, frame in few]))
+                    for row, ((place, sized), _) in enumerate(few):
+                        found[place] = self._faces([one[row] for one in maps], sized)
         return found
 
     def _faces(self, maps: Sequence["Floats"], sized: Sized) -> list[Candidate]:
@@ -157,6 +164,10 @@ class CenterFace:
                 for i in np.nonzero(usable)[0]
             ),
         )
+
+
+def _parts(items: list[T], size: int) -> Iterator[list[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _box(edges: "Floats") -> Box:

@@ -20,7 +20,7 @@ from audit.model_files import onnx_file
 from audit.scorers.drawn_face import drawn_face
 from audit.scorers.face_landmarks import Landmarks
 from audit.scorers.face_pose import Box, Pose
-from audit.scorers.face_search import CHANNELS, Candidate, CenterFace, Hog, Link, distinct
+from audit.scorers.face_search import CHANNELS, ROUND, Candidate, CenterFace, Hog, Link, distinct
 from audit.scorers.onnx_session import open_outputs
 from audit.scorers.views import checked_pixels
 from audit.weights import locate
@@ -98,8 +98,8 @@ class Faces(Scorer):
         )
 
     def packs(self) -> tuple[str, ...]:
-        """The detector's and the landmark model's pack."""
-        return (self.pack, self.landmark_pack)
+        """The landmark model's and the detector's pack."""
+        return (self.landmark_pack, self.pack)
 
     def numerics(self, device: str) -> dict[str, str]:
         """The runtime of the network, the library of the other models, and how pictures are resized for them."""
@@ -120,9 +120,10 @@ class Faces(Scorer):
         """Load the models; pictures are prepared, and dlib asked, in threads."""
         landmarks = Landmarks(locate(self.landmark_pack).file(LANDMARKS))
         run = open_outputs(locate(self.pack).file(DETECTOR), device, CHANNELS)
+        together = ROUND["cuda" if device.startswith("cuda") else "cpu"]
         everywhere: tuple[Link, ...] = (
-            CenterFace(run, self._whole, self.threshold, LINKS[0]),
-            CenterFace(run, self._detail, self.threshold, LINKS[1]),
+            CenterFace(run, self._whole, self.threshold, LINKS[0], together),
+            CenterFace(run, self._detail, self.threshold, LINKS[1], together),
         )
         chain = _Chain(everywhere, Hog(self.hog_threshold, LINKS[2]))
         with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="faces") as pool:
