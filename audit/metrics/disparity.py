@@ -13,7 +13,7 @@ from audit.metrics.contrasts import adjusted, compared
 from audit.metrics.levels import Levels
 from audit.metrics.outcomes import TITLES, absent, came_of
 from audit.metrics.readings import corrected_protocol, reading
-from audit.metrics.sample import Sample, Scores, chosen_axes, protocol
+from audit.metrics.sample import Cell, Sample, Scores, chosen_axes, protocol
 from audit.metrics.wording import COUNT, described, lowered, mean_title, meaning, share_title
 from audit.stats.intervals import ASSUMED_CORRELATION
 
@@ -50,6 +50,8 @@ class Disparity(Metric):
 
     by: str
     """The axis whose levels are compared."""
+    crossed_with: tuple[str, ...] = ()
+    """Further axes: then the combinations of the levels of all of them are compared, instead of the levels of ``by``."""
     column: str | None = None
     """A number column, or a label column together with ``level``."""
     level: str | None = None
@@ -69,6 +71,8 @@ class Disparity(Metric):
             raise ValueError("nothing to compare: name a `column`, `columns`, `outcomes` or `found`")
         if self.level is not None and self.column is None:
             raise ValueError("level: it is a label of `column`; name the column, or leave it out")
+        if len({self.by, *self.crossed_with}) <= len(self.crossed_with):
+            raise ValueError(f"crossed_with: each axis is named once; got {', '.join((self.by, *self.crossed_with))}")
         for what in ("columns", "outcomes", "found"):
             named = getattr(self, what)
             if len(set(named)) < len(named):
@@ -76,8 +80,8 @@ class Disparity(Metric):
         return self
 
     def axes(self) -> tuple[str, ...]:
-        """Those of ``by``."""
-        return (self.by,)
+        """``by`` and those that it is crossed with."""
+        return (self.by, *self.crossed_with)
 
     def reads(self) -> tuple[str, ...]:
         """The compared columns."""
@@ -87,10 +91,10 @@ class Disparity(Metric):
     def measure(self, name: str, context: Context) -> Iterable[Measured]:
         """``mean`` by level, ``gap``, and ``difference`` of each two levels, of everything compared."""
         self._check_columns(name, context)
-        axes = chosen_axes(name, (self.by,), context)
+        chosen_axes(name, self.axes(), context)
         for generator in context.generators:
             sample = Sample.of(context, generator)
-            cells = list(sample.cells(axes))
+            cells = self._cells(sample)
             gaps: list[Measured] = []
             differences: list[Measured] = []
             for quantity, scores in self._compared(name, sample, context):
@@ -100,6 +104,10 @@ class Disparity(Metric):
                 differences.extend(levels.differences())
             yield from adjusted(gaps, "holm", "gaps")
             yield from adjusted(differences, "holm", "differences")
+
+    def _cells(self, sample: Sample) -> list[Cell]:
+        """All draws, then those of each level or combination of levels."""
+        return list(sample.crossed(self.axes()) if self.crossed_with else sample.cells(self.axes()))
 
     def _compared(self, name: str, sample: Sample, context: Context) -> Iterator[Compared]:
         if self.column is not None:
@@ -117,7 +125,7 @@ class Disparity(Metric):
         if self.level is None:
             return self._number(name, self.column, context), sample.numbers(self.column)
         present = sample.labels(self.column)[1]
-        levels = {cell.level: cell.among(present) for cell in sample.cells((self.by,)) if cell.axis}
+        levels = {cell.level: cell.among(present) for cell in self._cells(sample) if cell.axis}
         groups = {level: rows for level, rows in levels.items() if len(rows) >= self.min_n}
         read = reading(sample, self.column, self.level, context, groups)
         quantity = Quantity(

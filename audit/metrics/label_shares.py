@@ -44,6 +44,8 @@ class LabelShares:
     refused: str = ""
     """Why a stated calibration is not used; empty where it is, or none was stated."""
     seed: int = 0
+    exact: bool = False
+    """Read off files or requests by no classifier, so that there is nothing to correct."""
 
     @classmethod
     def of(
@@ -64,9 +66,15 @@ class LabelShares:
             reason = np.where(present & ~(there & (of_column >= 0)), why, reason)
             present &= there & (of_column >= 0)
             code = code * len(known) + np.maximum(of_column, 0)
-        told = people(sample, columns[0], present, context) if len(columns) == 1 else None
+        exact = all(column in context.columns and context.columns[column].exact for column in columns)
+        told = people(sample, columns[0], present, context) if len(columns) == 1 and not exact else None
         names = labels[0] if len(columns) == 1 else _combined(labels)
-        return cls(sample, tuple(names), code, present, reason, told, seed=context.seed)
+        return cls(sample, tuple(names), code, present, reason, told, seed=context.seed, exact=exact)
+
+    @property
+    def plain(self) -> Correction:
+        """What is said of shares that nothing corrects: nothing, where there is nothing to correct."""
+        return "" if self.exact else "uncorrected"
 
     def cell(self, cell: Cell) -> "CellShares":
         """The shares of one cell, which has a draw with a label."""
@@ -185,7 +193,7 @@ class CellShares:
         if self.calibration:
             images = self.calibration.images
             return f"Corrected for classifier error as measured on {images}; errors on these images may differ{few}"
-        return sentences(UNCORRECTED + few, self.of.refused)
+        return sentences("" if self.of.exact else UNCORRECTED + few, self.of.refused)
 
     def _estimate(self, k: int, confidence: float) -> Estimate:
         if self.correction == "labels":

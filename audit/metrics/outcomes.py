@@ -37,6 +37,8 @@ class Outcomes(Metric):
     """Columns whose absence is counted as ``undetected``, such as ``attributes.perceived_gender`` or ``faces.count``."""
     by: tuple[str, ...] | None = None
     """Axes whose levels are shown apart; None: all contrast axes."""
+    crossed: bool = False
+    """Cells are the combinations of the levels of all axes of ``by``, instead of the levels of each."""
 
     def axes(self) -> tuple[str, ...]:
         """Those of ``by``."""
@@ -51,7 +53,7 @@ class Outcomes(Metric):
         axes = chosen_axes(name, self.by, context)
         for generator in context.generators:
             sample = Sample.of(context, generator)
-            cells = list(sample.cells(axes))
+            cells = list(sample.crossed(axes) if self.crossed and len(axes) > 1 else sample.cells(axes))
             for outcome, title in TITLES.items():
                 quantity = Quantity(
                     f"{name}.{outcome}",

@@ -91,6 +91,8 @@ def reading(sample: Sample, column: str, label: str, context: Context, groups: M
     """
     value, present, reason = sample.labels(column)
     read = (value == label).astype(np.float64)
+    if column in context.columns and context.columns[column].exact:
+        return Reading(Scores(read, present, reason), "", "share", "")
     told = people(sample, column, present, context)
     if told is None:
         return Reading(Scores(read, present, reason), "uncorrected", "share", UNCORRECTED)

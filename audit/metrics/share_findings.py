@@ -99,7 +99,8 @@ class ShareFindings:
             f"Drawn towards the mean of {cells} cells ({100 * pooled.mean:.0f} %), which count as {pooled.strength:.0f} "
             "images here: of all such cells, not of each, that many lie within their intervals"
         )
-        finding = self._finding(cell, found, "uncorrected", sentences(told, "Uncorrected for classifier error"))
+        uncorrected = "" if self.labelled.exact else "Uncorrected for classifier error"
+        finding = self._finding(cell, found, "uncorrected", sentences(told, uncorrected))
         update = {
             "metric": self.quantity.name.removesuffix("share") + "pooled_share",
             "title": f"{self.quantity.title}, partially pooled",
@@ -128,7 +129,7 @@ class ShareFindings:
             method=found.method if found else "none",
             source=quantity.source,
             note=sentences(note, quantity.note, cell.note, why_missing(self.labelled.reason[missing])),
-            correction=correction or "uncorrected",
+            correction=self.labelled.plain if correction in ("", "uncorrected") else correction,
         )
 
     def _too_few(self, cell: Cell) -> str:

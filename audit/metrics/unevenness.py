@@ -73,7 +73,7 @@ class Unevenness:
                 "expected": chance.mean,
                 "bounds": _bounds(shares, q, len(cell.rows) - n),
                 "clusters": len(shares.units.names),
-                "correction": shares.correction,
+                "correction": self.labelled.plain if shares.correction == "uncorrected" else shares.correction,
                 "protocol": corrected_protocol(finding.protocol, shares.correction),
                 "p_value": test.p_value if test else None,
             }
@@ -131,7 +131,7 @@ class Unevenness:
             method="total variation; range over simultaneous intervals of the shares by cluster",
             source=quantity.source,
             note=sentences(told, quantity.note, cell.note, why_missing(self.labelled.reason[missing])),
-            correction="uncorrected",
+            correction=self.labelled.plain,
         )
 
     def _adjusted(self, found: Sequence[Measured]) -> list[Measured]:
