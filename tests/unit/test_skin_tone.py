@@ -11,6 +11,7 @@ from audit.records import Abstained, Scored
 from audit.scorers.skin_columns import tone_columns
 from audit.scorers.skin_mask import FaceFrame, skin_mask, skin_patches
 from audit.scorers.skin_tone import SkinTone
+from audit.testing import check_scorer
 
 NOBODY = Row({"count": 0.0})
 
@@ -109,6 +110,14 @@ def test_every_column_is_filled_and_says_apparent() -> None:
     assert all("apparent" in column.title.lower() or column.name == "tone_sensitivity" for column in columns)
     assert SkinTone.infers_people
     assert not SkinTone.recognises_people
+
+
+def test_it_keeps_the_interface() -> None:
+    pictures = [portrait(2), portrait(9, stops=-0.5), sand(side=256)]
+    check_scorer(
+        SkinTone(),
+        [seen(pictures[0], face()), seen(pictures[1], face(), face(LANDMARKS + 900, region=1)), seen(pictures[2])],
+    )
 
 
 def test_every_face_has_its_row() -> None:
