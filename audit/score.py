@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audit.component import Column, Row, ScoreBatch, Scorer, Value, View
-from audit.doctor import OpenScorer, check_scorer
+from audit.doctor import OpenScorer, check_scorer, said_of
 from audit.engines.local import LocalEngine, halving
 from audit.environment import peak_bytes
 from audit.errors import AuditError, OutOfMemory, ScoringError, StoreError
@@ -122,7 +122,7 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
             call = self._ready(scorer)
             started = time.perf_counter()
             try:
-                rows, _ = halving(lambda part, _: _called(call, part, scorer.name), views, len(views))
+                rows, _ = halving(lambda part, _: _called(call, part, scorer), views, len(views))
             except OutOfMemory as error:
                 raise ScoringError(f"scorers.{scorer.name}: a single image does not fit into memory ({error})") from error
             self.seconds[scorer.name] = self.seconds.get(scorer.name, 0.0) + time.perf_counter() - started
@@ -179,13 +179,14 @@ def _folder(scorer: PlannedScorer) -> str:
     return f"scores/{scorer.folder}"
 
 
-def _called(call: ScoreBatch, views: list[View], name: str) -> list[Sequence[Row]]:
+def _called(call: ScoreBatch, views: list[View], scorer: PlannedScorer) -> list[Sequence[Row]]:
+    name = scorer.name
     try:
         rows = list(call(views))
     except AuditError:
         raise
     except Exception as error:
-        raise ScoringError(f"scorers.{name}: the plugin failed ({type(error).__name__}: {error})") from error
+        raise ScoringError(f"scorers.{name}: the plugin failed ({said_of(scorer.component, error)})") from error
     if len(rows) != len(views):
         raise ScoringError(f"scorers.{name}: was given {len(views)} images and scored {len(rows)}; the plugin is broken")
     if any(not of_view or of_view[0].region != -1 for of_view in rows):

@@ -7,7 +7,8 @@ import pytest
 from leak_scan import drawn_in, files_of, leavings_in, pictures_in, vectors_in
 from recognising_plugins import LIKENESS, Embedding, vector_of
 
-from audit.errors import InputError
+from audit.component import View
+from audit.errors import InputError, ScoringError
 from audit.label_sample import Wish, draw_sample
 from audit.plan import make_plan
 from audit.results import read_results
@@ -122,6 +123,19 @@ def test_scoring_again_looks_again_and_finds_the_same(tmp_path: Path) -> None:
     assert nearness(path) == before
     assert set(Embedding.looked) == drawn_in(path)
     assert files_of(path / "scores") == stored
+
+
+def test_the_words_of_an_error_are_not_stored_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many libraries put the array that they cannot take into their message, and checks of scorers are in the manifest."""
+
+    def failing(self: Embedding, view: View) -> dict[str, object]:
+        raise RuntimeError(f"bad vector {vector_of(view.image)[0]}")
+
+    monkeypatch.setattr(Embedding, "say", failing)
+    with pytest.raises(ScoringError, match=r"scorers\.embedding: the plugin failed \(RuntimeError\)$"):
+        run(tmp_path)
+    assert [path for path in files_of(tmp_path) if b"bad vector" in path.read_bytes()] == []
+    assert [path for path in files_of(tmp_path) if b'"RuntimeError"' in path.read_bytes()]
 
 
 def test_labels_of_what_is_never_stored_are_not_sampled(tmp_path: Path) -> None:
