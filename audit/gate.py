@@ -133,7 +133,7 @@ def _against(rule: GateRule, finding: Finding, results: Results, other: Results,
         return _verdict(rule, finding, "invalid", *differ)
     moved = difference_of(finding, base, results.parts(finding.key), other.parts(base.key))
     if moved is None:
-        return _verdict(rule, finding, "invalid", "no contributions by cluster to compare", "measure both runs again")
+        return _verdict(rule, finding, "invalid", NOTHING_TO_COMPARE, "measure both runs with the same confidence")
     if moved.low is None or moved.high is None:
         return _verdict(rule, finding, "inconclusive", f"no interval: {moved.method}", "ask more probes")
     assert rule.margin is not None
@@ -158,13 +158,17 @@ def protocols_differ(new: Finding, base: Finding) -> tuple[str, str] | None:
     return None
 
 
+NOTHING_TO_COMPARE = "neither contributions by cluster nor two intervals of one confidence to compare"
+
+
 def difference_of(new: Finding, base: Finding, parts: Parts, parts_of_base: Parts) -> Difference | None:
     """How far a finding lies above another of the same recipe; None where there is nothing to tell it from.
 
-    Corrected shares are cut to 0 .. 1 and have skew intervals, which their contributions do not show: the interval of
-    their difference is recovered from their own.
+    Corrected shares are cut to 0 .. 1 and have skew intervals, which their contributions do not show, and some findings
+    (of apparent tone, whose intervals span two readings) have none: then the interval of the difference is recovered from
+    the two intervals, as of independent runs, which is too wide where seeds are shared.
     """
-    if new.unit == "proportion":
+    if new.unit == "proportion" or not (parts or parts_of_base or new.confidence != base.confidence):
         sides = [
             (f.estimate, f.interval.low, f.interval.high) for f in (new, base) if f.estimate is not None and f.interval
         ]

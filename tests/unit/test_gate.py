@@ -352,3 +352,19 @@ def test_a_rule_that_can_never_match_is_a_fault_of_the_spec(rule: dict, words: l
 def test_a_rule_on_what_only_data_can_show_is_left_alone() -> None:
     check_rules([GateRule(metric="m.uncorrected", where={"label": "old"}, at_most=35)], KNOWN)
     check_rules([GateRule(metric="m.x", generator="b", where={"label": "young"}, at_most=0.5)], KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("margin", "confidence", "outcome"), [(0.3, 0.95, "pass"), (0.1, 0.95, "inconclusive"), (0.3, 0.9, "invalid")]
+)
+def test_findings_without_contributions_are_compared_by_their_own_intervals(
+    margin: float, confidence: float, outcome: str
+) -> None:
+    rule = GateRule(metric="m.tone", margin=margin, baseline="before")
+    new = finding(0.55, 0.50, 0.62, metric="m.tone", unit="Monk tones", better="lower")
+    old = finding(0.50, 0.46, 0.53, metric="m.tone", unit="Monk tones", better="lower", confidence=confidence)
+    verdict = only(rule, results(new), lambda _: results(old))
+    assert verdict.outcome == outcome
+    if outcome != "invalid":  # square roots of the squared distances to the ends that point away from each other
+        assert verdict.interval.low == pytest.approx(0.05 - np.hypot(0.05, 0.03))
+        assert verdict.interval.high == pytest.approx(0.05 + np.hypot(0.07, 0.04))
