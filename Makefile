@@ -23,7 +23,7 @@ demo: $(VENV)/.demo
 
 # Tests of real models skip where their packs cannot be fetched.
 test: $(VENV)/.dev
-	-$(BIN)/imgaudit weights pull dcgan-digiface efficientnet-lite0 perceived-gender-age
+	-$(BIN)/imgaudit weights pull centerface dcgan-digiface efficientnet-lite0 explicit-content face-embedding perceived-gender-age perceived-gender-age-second
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -m "not slow and not gpu"
 
 slow: $(VENV)/.dev

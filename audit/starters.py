@@ -4,7 +4,7 @@ from typing import Any
 
 __all__ = ["DEMO_PACKS", "DEMO_SPEC", "STARTERS"]
 
-DEMO_PACKS = ("dcgan-digiface", "efficientnet-lite0", "perceived-gender-age")
+DEMO_PACKS = ("centerface", "dcgan-digiface", "efficientnet-lite0", "perceived-gender-age")
 
 _DCGAN = {
     "factory": "generators.dcgan:generator",
@@ -94,7 +94,7 @@ scorers:
   - use: clip
     params: {pack: clip-vit-b-32}   # imgaudit weights pull clip-vit-b-32
   - use: faces
-  - use: attributes             # imgaudit weights pull perceived-gender-age
+  - use: attributes             # imgaudit weights pull centerface perceived-gender-age
   # - use: skin_tone            # apparent tone of skin as it is shown, lighting included
 
 references:                         # shares are laid beside each; none is a target
@@ -104,9 +104,8 @@ references:                         # shares are laid beside each; none is a tar
 metrics:
   - use: representation
     params: {column: attributes.perceived_gender, by: [occupation]}
-  # - use: representation
-  #   name: apparent_tone
-  #   params: {column: skin_tone.apparent_tone, by: [occupation]}
+  # - use: apparent_tone
+  #   params: {by: [occupation]}
   - use: alignment
   - use: outcomes
     params: {columns: [faces.count]}
@@ -161,15 +160,13 @@ generators:
 scorers:
   - use: pixels
   - use: faces
-  - use: attributes                 # imgaudit weights pull perceived-gender-age
+  - use: attributes                 # imgaudit weights pull centerface perceived-gender-age
   # - use: skin_tone                # apparent tone of skin as it is shown, lighting included
 
 metrics:
   - use: representation
     params: {column: attributes.perceived_gender}
-  # - use: representation
-  #   name: apparent_tone
-  #   params: {column: skin_tone.apparent_tone}
+  # - use: apparent_tone
   - use: outcomes
     params: {columns: [faces.count]}
 
@@ -194,7 +191,7 @@ probes:
 scorers:
   - use: pixels
   - use: faces
-  - use: attributes                 # imgaudit weights pull perceived-gender-age
+  - use: attributes                 # imgaudit weights pull centerface perceived-gender-age
 
 metrics:
   - use: outcomes

@@ -40,6 +40,7 @@ def people() -> list[View]:
     params = DEMO_SPEC["generators"][0]["params"]
     try:
         locate(params["pack"])
+        locate("centerface")
         locate("perceived-gender-age")
     except WeightsError as error:
         pytest.skip(str(error))

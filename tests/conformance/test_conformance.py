@@ -15,7 +15,12 @@ from audit.spec import Use
 from audit.testing import check_generator, check_reference, check_scorer, check_suite, disc
 from audit.weights import missing
 
-PACKS = {"features": "efficientnet-lite0", "faces": "perceived-gender-age", "gan": "dcgan-digiface"}
+PACKS = {
+    "faces": ("centerface", "perceived-gender-age"),
+    "features": ("efficientnet-lite0",),
+    "gan": ("dcgan-digiface",),
+    "safety": ("explicit-content",),
+}
 DCGAN = {
     "factory": "generators.dcgan:generator",
     "pack": "dcgan-digiface",
@@ -29,18 +34,28 @@ GENERATORS: dict[str, dict] = {
     "degraded": {"of": {"use": "gan", "params": DCGAN}, "blur": 1.0},
     "folder": {"path": "images"},
     "phantom": {"preset": "skewed", "batch": 4},
+    "planted_copies": {"path": "images"},
 }
 SUITES: dict[str, dict] = {
     "captions": {"path": "captions.txt"},
     "counterfactual": {"limit": 2},
     "names": {"people": ["Orvel Tamsk"]},
 }
-SCORERS: dict[str, dict] = {"pixels": {}, "features": {"pack": "efficientnet-lite0"}, "faces": {}, "phantom_tone": {}}
+SCORERS: dict[str, dict] = {
+    "faces": {},
+    "features": {"pack": "efficientnet-lite0"},
+    "fingerprints": {},
+    "phantom_tone": {},
+    "pixels": {},
+    "provenance": {},
+    "safety": {},
+}
 METRICS: dict[str, dict] = {
     "alignment": {},
     "amplification": {"column": "attributes.perceived_gender", "reference": "us_workforce_2022"},
     "apparent_tone": {},
     "association": {"column": "attributes.perceived_gender", "other": "attributes.perceived_age_band"},
+    "copies": {"train": "photographs"},
     "disparity": {"column": "pixels.brightness", "by": "trait"},
     "fidelity": {},
     "gallery": {"gallery": "photos"},
@@ -110,8 +125,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def needs_pack(name: str) -> None:
-    pack = PACKS.get("gan" if name == "degraded" else name)
-    if pack and missing(pack):
+    for pack in filter(missing, PACKS.get("gan" if name == "degraded" else name, ())):
         pytest.skip(f"the weight pack {pack} is not on this machine")
 
 

@@ -19,7 +19,7 @@ from audit.weights import missing
 from generators.phantom.oracle import FILES, SHIPPED
 
 TEXT = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-PACKS = ("efficientnet-lite0", "perceived-gender-age")
+PACKS = ("centerface", "efficientnet-lite0", "perceived-gender-age")
 
 
 def block(kind: str, name: str) -> str:

@@ -157,15 +157,9 @@ def test_other_weights_of_the_luma_are_found(monkeypatch) -> None:
 
 def test_faces_are_found_in_a_drawing_and_nowhere_else(monkeypatch) -> None:
     faces = pytest.importorskip("audit.scorers.faces", reason="the extra `faces` brings dlib")
-    if missing("perceived-gender-age"):
-        pytest.skip("the pack perceived-gender-age is not here")
-    for params in (
-        {},
-        {"enlarge_to": 512, "pad": 0.0},
-        {"shrink_to": 80, "enlarge_to": 80},
-        {"threshold": -1.0},
-        {"threshold": 2},
-    ):
+    if any(map(missing, ("centerface", "perceived-gender-age"))):
+        pytest.skip("a pack of the face finder is not here")
+    for params in ({}, {"whole_side": 256, "detail": 0}, {"whole_side": 64}, {"threshold": 0.2}, {"hog_threshold": 2}):
         assert failures(faces.Faces(**params)) == set(), params
 
     class Blind:

@@ -15,9 +15,15 @@ from audit.weights import PackageSource, catalogue
 
 def test_built_in_packs_state_what_a_user_must_know() -> None:
     packs = catalogue()
-    assert {"efficientnet-lite0", "perceived-gender-age", "dcgan-digiface"} == {
-        name for name, pack in packs.items() if not (pack.unpinned or isinstance(pack.source, PackageSource))
-    }
+    assert {
+        "centerface",
+        "dcgan-digiface",
+        "efficientnet-lite0",
+        "explicit-content",
+        "face-embedding",
+        "perceived-gender-age",
+        "perceived-gender-age-second",
+    } == {name for name, pack in packs.items() if not (pack.unpinned or isinstance(pack.source, PackageSource))}
     assert {"inception-v3-fid", "clip-vit-b-32", "clip-vit-l-14", "dinov2-vitl14"} == {
         name for name, pack in packs.items() if pack.unpinned
     }
