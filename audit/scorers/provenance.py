@@ -23,6 +23,7 @@ from audit.scorers.provenance_marks import (
     MARKINGS,
     NOT_STATED,
     NOWHERE,
+    OTHERWISE,
     SOURCE_FIELDS,
     SOURCE_TYPES,
     UNMARKED,
@@ -137,7 +138,7 @@ class Provenance(Scorer):
             "c2pa": (ABSENT, ABSENT, ABSENT, UNREADABLE),
             "digital_source_type": (NOT_STATED, NOT_STATED, "trainedAlgorithmicMedia", NOT_STATED),
             "generator_field": (NOWHERE, "PNG text", NOWHERE, NOWHERE),
-            "marking": (UNMARKED, AS_GENERATED, AS_GENERATED, "other"),
+            "marking": (UNMARKED, AS_GENERATED, AS_GENERATED, OTHERWISE),
         }
         what = "a plain file, one with settings, one with a source type, one with a damaged manifest"
         return (KnownAnswer(what, (grey,) * len(files), expected, files=files),)

@@ -46,7 +46,8 @@ OTHER_TYPES = (
     "positiveFilm",
     "print",
 )
-OTHER, NOT_STATED = "other", "not stated"
+OTHER = "other"
+NOT_STATED = "not stated"
 SOURCE_TYPES = (*GENERATED_TYPES, *OTHER_TYPES, OTHER, NOT_STATED)
 
 NOWHERE = "none"
@@ -54,7 +55,9 @@ SOURCE_FIELDS = ("C2PA", "XMP", NOWHERE)
 FIELDS = ("PNG text", "comment", "EXIF", "XMP", "IPTC", NOWHERE)
 """Kinds of field in which a generator's tag is looked for, in this order."""
 
-AS_GENERATED, OTHERWISE, UNMARKED = "as generated", "other", "none"
+AS_GENERATED = "as generated"
+OTHERWISE = "other"
+UNMARKED = "none"
 MARKINGS = (AS_GENERATED, OTHERWISE, UNMARKED)
 
 KEYWORDS = frozenset(

@@ -11,7 +11,9 @@ from audit.scorers.provenance_fields import xmp_text
 
 __all__ = ["KEPT", "KEPT_IF_COPIED", "LOST", "STEPS", "SURVIVAL", "survival"]
 
-KEPT, KEPT_IF_COPIED, LOST = "kept", "kept if metadata is copied", "lost"
+KEPT = "kept"
+KEPT_IF_COPIED = "kept if metadata is copied"
+LOST = "lost"
 SURVIVAL = (KEPT, KEPT_IF_COPIED, LOST)
 
 SHRUNK, INSIDE, QUALITY = 0.5, 0.9, 75

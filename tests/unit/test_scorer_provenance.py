@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from scorer_views import reason, scored, view
 
-c2pa = pytest.importorskip("c2pa", reason="the extra `provenance` brings c2pa-python")
-from signed_images import MIME, SOURCE, authority, created, drawing, encoded, signed  # noqa: E402
+pytest.importorskip("c2pa", reason="the extra `provenance` brings c2pa-python")
+import c2pa
+from signed_images import MIME, SOURCE, authority, created, drawing, encoded, signed
 
-from audit.component import Value  # noqa: E402
-from audit.errors import InputError  # noqa: E402
-from audit.images import decode, encode_png  # noqa: E402
-from audit.scorers.provenance import Provenance  # noqa: E402
-from audit.scorers.provenance_manifest import BOX_TYPE  # noqa: E402
+from audit.component import Value
+from audit.errors import InputError
+from audit.images import decode, encode_png
+from audit.scorers.provenance import Provenance
+from audit.scorers.provenance_manifest import BOX_TYPE
 
 TRUSTED, VALID, INVALID = "valid, trusted signer", "valid, signer not trusted", "invalid"
 READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "GIF")

@@ -14,12 +14,12 @@ from PIL import Image, PngImagePlugin
 from scorer_views import reason, scored, view
 
 pytest.importorskip("c2pa", reason="the extra `provenance` brings c2pa-python")
-from signed_images import drawing, encoded, signed  # noqa: E402
+from signed_images import drawing, encoded, signed
 
-from audit.component import Value  # noqa: E402
-from audit.scorers.provenance import Provenance  # noqa: E402
-from audit.scorers.provenance_blocks import TEXT_LIMIT, blocks  # noqa: E402
-from audit.scorers.provenance_fields import exif_fields, xmp_property  # noqa: E402
+from audit.component import Value
+from audit.scorers.provenance import Provenance
+from audit.scorers.provenance_blocks import TEXT_LIMIT, blocks
+from audit.scorers.provenance_fields import exif_fields, xmp_property
 
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
