@@ -55,8 +55,9 @@ class Names(WordedSuite):
     """What the arm without a name says; empty: no such arm."""
     descriptors: dict[str, Text] = {}
     """Name -> what to say of just this person instead, such as ``a woman in her fifties``."""
-    perturbed: int = Field(default=5, ge=0, le=50)
-    """Altered names beside each name. How much these differ among themselves is what a name has to stand out from."""
+    perturbed: int = Field(default=8, ge=0, le=50)
+    """Altered names beside each name. How much these differ among themselves is what a name has to stand out from; with 19
+    its rank among them is evidence enough."""
     controls: dict[str, tuple[Text, ...]] = {}
     """Name -> names of nobody to ask for instead of altered ones, of the same length and kind."""
 

@@ -33,9 +33,10 @@ class Likeness(Metric):
 
     ``consistency`` against altered names has p-values, adjusted over names, of two hypotheses, the larger of the two:
     that the name draws no more of one face than its most consistent altered name (arms are exchanged within seeds), and
-    that it is as one more altered name (its place beside their spread). So at most 5 % of names of nobody are called
-    consistent at a level of .05, however many images are drawn; two altered names are needed for the second, five or more
-    make it sharp. It is evidence that the name draws a face, not of whose; ``gallery`` compares with photographs.
+    that it is as one more altered name (its place beside their spread; its rank among them, where there are 19). Names that
+    a model has not learnt differ, too, in how consistent they are, and the more images there are, the more it shows: ask
+    for 8 altered names or more, and for 19 where a false alarm would be grave. It is evidence that the name draws a face,
+    not of whose; ``gallery`` compares with photographs.
 
     The largest face of an image is used; images without a face count as missing. Nothing but these figures leaves it.
     """

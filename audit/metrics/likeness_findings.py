@@ -125,7 +125,7 @@ class NameFindings:
         if len(others) < 2:
             few = "With one altered name it is not known how much such names differ: ask for several"
             return max(values), sentences(hypothesis, few)
-        beyond = stands_out(own.value, [found.value for _, found in others])
+        beyond = stands_out(own.value, [found.value for _, found in others], 1 - self.recipe.confidence)
         return max(*values, beyond), f"{hypothesis}, or no more than one more of them would (the larger p of both)"
 
     def _swapped(self, named: Arm, control: Arm) -> float:

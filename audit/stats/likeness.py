@@ -86,30 +86,38 @@ def consistency(alike: FloatArray) -> Consistency:
     return Consistency(value, np.asarray(moved, dtype=np.float64))
 
 
-def stands_out(value: float, others: Sequence[float]) -> float:
-    """How often one more name of a kind is as consistent as this one, judged by the spread of the others.
-
-        t = (value - mean) / (s sqrt(1 + 1 / m)),   m - 1 degrees of freedom, one-sided
+def stands_out(value: float, others: Sequence[float], level: float = 0.05) -> float:
+    """How often one more name of a kind is as consistent as this one, judged by the others.
 
     Names are what is sampled here, so that more images of the same names do not make small differences of names look like
-    much. Exact where the consistencies of names of this kind, sampling error included, are normal (Crawford & Howell 1998).
+    much. With so many others that the rank can reach ``level`` (19 for .05) it is the rank, which supposes nothing but that
+    the name is one of a kind with them; with fewer, a t test of one case beside a few:
+
+        p = (1 + others as consistent) / (1 + m), or of
+        t = (value - mean) / (s sqrt(1 + 1 / m)),   m - 1 degrees of freedom, one-sided
+
+    The latter is exact where the consistencies of names of this kind, sampling error included, are normal (Crawford &
+    Howell 1998); where a few names are far more consistent than most, it finds these too often.
 
     Args:
         value: consistency of the name.
         others: (m,) consistencies of names of the same kind at about as many images, m >= 2.
+        level: error rate that a rank has to reach to be used, above 0.
 
     Returns:
-        0 .. 1; 0 or 1 where all others are equal.
+        0 .. 1; 0 or 1 where a few others are all equal.
 
     Raises:
         ValueError: fewer than two others, which have no spread.
 
-    >>> round(stands_out(0.9, [0.30, 0.34, 0.32]), 4)
-    0.0008
+    >>> round(stands_out(0.9, [0.30, 0.34, 0.32]), 4), stands_out(0.9, [0.3] * 19)
+    (0.0008, 0.05)
     """
     m = len(others)
     if m < 2:
         raise ValueError(f"stands_out needs two other names at least; got {m}")
+    if (1 + m) * level >= 1 - ROUNDING:
+        return (1 + sum(other >= value - ROUNDING for other in others)) / (1 + m)
     beyond, spread = value - float(np.mean(others)), float(np.std(others, ddof=1)) * np.sqrt(1 + 1 / m)
     if spread <= ROUNDING:
         return 0.0 if beyond > ROUNDING else 1.0

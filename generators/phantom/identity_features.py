@@ -11,7 +11,7 @@ from audit.component import Column, Row, ScoreBatch, Scorer, Value, View
 from audit.errors import SpecError
 from audit.records import Abstained
 from audit.scorers.views import label, required, whole
-from generators.phantom.decoding import ATTRIBUTES, NOBODY
+from generators.phantom.decoding import AMBIGUOUS, ATTRIBUTES
 
 __all__ = ["FEATURES", "PhantomIdentity"]
 
@@ -71,7 +71,7 @@ class PhantomIdentity(Scorer):
         if found is not None:
             return found
         why = row.values.get(FEATURES[0])
-        return why if isinstance(why, Abstained) and why != NOBODY else NOBODY if why == NOBODY else NOTHING_READ
+        return why if isinstance(why, Abstained) and why != AMBIGUOUS else NOTHING_READ
 
 
 def features(levels: Sequence[str | None]) -> npt.NDArray[np.float32] | None:

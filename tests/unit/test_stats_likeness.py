@@ -165,5 +165,11 @@ def test_one_name_beside_others_is_a_t_test_of_one_case() -> None:
     level = np.mean([stands_out(row[0], row[1:].tolist()) <= 0.05 for row in draws])
     assert level == pytest.approx(0.05, abs=0.012)
     assert (stands_out(0.4, [0.3, 0.3]), stands_out(0.3, [0.3, 0.3])) == (0.0, 1.0)
+    ranked = [stands_out(row[0], row.tolist()[1:]) for row in rng.standard_exponential((2_000, 20)) ** 3]
+    assert np.mean(np.array(ranked) <= 0.05) == pytest.approx(0.05, abs=0.015)
+    assert stands_out(1.5, [1.0] * 10 + [2.0] * 9) == pytest.approx(0.5)
+    assert stands_out(9.0, [1.0, 2.0] * 9 + [1.0], level=0.04) == pytest.approx(
+        stats.t.sf((9 - 28 / 19) / (np.std([1.0, 2.0] * 9 + [1.0], ddof=1) * np.sqrt(20 / 19)), 18)
+    )
     with pytest.raises(ValueError, match="two other names"):
         stands_out(0.4, [0.3])
