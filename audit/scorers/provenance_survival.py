@@ -82,6 +82,9 @@ def _written(image: Image.Image, written: str, metadata: Blocks) -> bytes:
         more["pnginfo"] = _texts(metadata, xmp)
     else:
         more |= {"quality": QUALITY} | ({"xmp": xmp} if xmp else {})
+    comment = dict(metadata.texts).get("comment", "")
+    if written == "JPEG" and comment and len(comment.encode()) <= room:
+        more["comment"] = comment
     buffer = io.BytesIO()
     image.save(buffer, written, **more)
     return buffer.getvalue()
