@@ -17,8 +17,10 @@ pytest.importorskip("c2pa", reason="the extra `provenance` brings c2pa-python")
 from signed_images import drawing, encoded, signed
 
 from audit.component import Value
+from audit.doctor import OpenScorer, check_scorer
+from audit.scorers import provenance_marks
 from audit.scorers.provenance import Provenance
-from audit.scorers.provenance_blocks import TEXT_LIMIT, blocks
+from audit.scorers.provenance_blocks import TEXT_LIMIT, Blocks, blocks
 from audit.scorers.provenance_fields import exif_fields, xmp_property
 
 XMP = (
@@ -244,3 +246,18 @@ def test_a_picture_of_one_pixel_can_be_shared_too() -> None:
     one = replace(view(np.zeros((1, 1, 3), dtype=np.uint8)), file=buffer.getvalue)
     (rows,) = scored(Provenance(survival=True), [one])
     assert rows[0].values["marking_after_crop"] == "kept if metadata is copied"
+
+
+def test_known_answers_hold_and_a_reader_that_misses_marks_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = Provenance()
+    with scorer.open("cpu") as score:
+        checks = check_scorer(OpenScorer("provenance", scorer, score, {}))
+        assert len(checks) == 5
+        assert all(check.passed for check in checks)
+        monkeypatch.setattr(provenance_marks, "blocks", lambda data: Blocks())
+        failed = {
+            check.what.partition(":")[0]
+            for check in check_scorer(OpenScorer("provenance", scorer, score, {}))
+            if not check.passed
+        }
+    assert failed == {"digital_source_type", "generator_field", "marking"}
