@@ -30,13 +30,16 @@ KINDS: dict[Kind, type[Component]] = {
 }
 EXTRAS = {
     "accelerate": "diffusion",
+    "c2pa": "provenance",
     "diffusers": "diffusion",
     "dlib": "faces",
+    "faiss": "copies",
     "httpx": "endpoint",
     "huggingface_hub": "hub",
     "onnxruntime": "onnx",
     "open_clip": "clip",
     "safetensors": "torch",
+    "skimage": "faces",
     "timm": "features",
     "torch": "torch",
     "torchvision": "torch",
