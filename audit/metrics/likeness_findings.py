@@ -13,7 +13,7 @@ from audit.metrics.likeness_arms import DESCRIPTOR, PERTURBED, Arm, NameArms
 from audit.metrics.sample import Floats, Ints, why_missing
 from audit.records import Finding, Interval
 from audit.stats.intervals import cluster_mean
-from audit.stats.likeness import FEWEST, Consistency, stands_out, swapped_consistency
+from audit.stats.likeness import FEWEST, Consistency, beyond_names
 
 __all__ = ["AGAINST", "NameFindings", "Recipe"]
 
@@ -116,26 +116,18 @@ class NameFindings:
 
     def _tested(self, kind: str, one: "_Known", others: "_Known") -> tuple[float, str]:
         """The p-value, and what it is of."""
-        (named, own), *_ = one
-        values = [self._swapped(named, arm) for arm, _ in others]
-        if kind != PERTURBED:
-            return max(values), "p is of the hypothesis that the name draws no more of one face than its description does"
-        told = f"the most consistent of its {len(others)} altered names" if len(others) > 1 else "its altered name"
-        hypothesis = f"p is of the hypothesis that the name draws no more of one face than {told}"
-        if len(others) < 2:
-            few = "With one altered name it is not known how much such names differ: ask for several"
-            return max(values), sentences(hypothesis, few)
-        beyond = stands_out(own.value, [found.value for _, found in others], 1 - self.recipe.confidence)
-        return max(*values, beyond), f"{hypothesis}, or no more than one more of them would (the larger p of both)"
-
-    def _swapped(self, named: Arm, control: Arm) -> float:
-        """P-value of the name against one arm."""
-        places = np.concatenate([self.arms.places(named), self.arms.places(control)])
-        seeds = np.concatenate([self.arms.seeds(named), self.arms.seeds(control)]).astype(str)
-        _, seed = np.unique(seeds, return_inverse=True)
-        first = np.arange(len(places)) < len(named.rows)
-        rng = np.random.default_rng(derive_seed(self.recipe.seed, self.arms.name, control.kind, control.label))
-        return swapped_consistency(self.arms.alike[np.ix_(places, places)], first, seed.astype(np.int64), rng)
+        arms = [arm for arm, _ in (*one, *others)]
+        places = np.concatenate([self.arms.places(arm) for arm in arms])
+        seeds = np.concatenate([self.arms.seeds(arm) for arm in arms]).astype(str)
+        code = np.repeat(np.arange(len(arms)), [len(arm.rows) for arm in arms])
+        p = beyond_names(
+            self.arms.alike[np.ix_(places, places)],
+            code,
+            np.unique(seeds, return_inverse=True)[1].astype(np.int64),
+            np.random.default_rng(derive_seed(self.recipe.seed, self.arms.name, kind)),
+            level=1 - self.recipe.confidence,
+        )
+        return p, _hypothesis(kind, len(others))
 
     # --------------------------------------------------------------------------------------------- the estimate
 
@@ -191,10 +183,25 @@ class NameFindings:
 _Known = list[tuple[Arm, Consistency]]
 
 
+def _hypothesis(kind: str, others: int) -> str:
+    """What the p-value is of."""
+    if kind != PERTURBED:
+        return "p is of the hypothesis that the name draws no more of one face than its description does"
+    if others < 2:
+        return sentences(
+            "p is of the hypothesis that the name draws no more of one face than its altered name",
+            "With one altered name it is not known how much such names differ: ask for several",
+        )
+    return (
+        f"p is of the hypothesis that the name draws no more of one face than the most consistent of its {others} altered "
+        "names, or no more than one more of them would (the larger p of both)"
+    )
+
+
 def _parts(estimate: float, moved: Floats, names: "np.ndarray[tuple[int], np.dtype[np.object_]]", code: Ints) -> Parts:
     """Pseudo-values of seeds: their mean is the estimate, and their spread gives its standard error."""
     count = len(names)
-    pseudo = estimate + count * np.bincount(code, moved, minlength=count)
+    pseudo = np.asarray(estimate + count * np.bincount(code, moved, minlength=count), dtype=np.float64)
     return Parts(names, pseudo, np.ones(count), pseudo * pseudo)
 
 

@@ -15,7 +15,7 @@ from scipy import stats
 
 from audit.stats.intervals import FloatArray
 
-__all__ = ["FEWEST", "Consistency", "alikeness", "consistency", "stands_out", "swapped_consistency"]
+__all__ = ["FEWEST", "Consistency", "alikeness", "beyond_names", "consistency", "stands_out", "swapped_consistency"]
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -122,6 +122,44 @@ def stands_out(value: float, others: Sequence[float], level: float = 0.05) -> fl
     if spread <= ROUNDING:
         return 0.0 if beyond > ROUNDING else 1.0
     return float(stats.t.sf(beyond / spread, m - 1))
+
+
+def beyond_names(
+    alike: FloatArray, arm: IntArray, seed: IntArray, rng: np.random.Generator, *, level: float = 0.05, swaps: int = SWAPS
+) -> float:
+    """How often a name is as much more consistent than names of its kind by chance: of seeds, or of names.
+
+    The largest of the p-values of ``swapped_consistency`` against each of the others, and of ``stands_out`` among them if
+    there are two or more. So it is small only where all of these hypotheses are unlikely, and needs no adjustment for how
+    many they are (an intersection-union test, Berger 1982).
+
+    Args:
+        alike: (n, n) similarities of all images.
+        arm: (n,) 0 for the images of the name, 1 .. m for those of the others, each with two images at least.
+        seed: (n,) seeds, any numbers; an arm has each at most once.
+        rng: source of randomness.
+        level: see ``stands_out``.
+        swaps: see ``swapped_consistency``.
+
+    Returns:
+        0 .. 1.
+
+    Raises:
+        ValueError: there are no others, or an arm has fewer than two images, or two of one seed.
+    """
+    arm, others = np.asarray(arm), int(np.max(arm, initial=0))
+    if not others:
+        raise ValueError("beyond_names needs the images of another name")
+    own, values = np.flatnonzero(arm == 0), []
+    against = [np.flatnonzero(arm == other) for other in range(1, others + 1)]
+    for rows in against:
+        both = np.concatenate([own, rows])
+        first = np.arange(len(both)) < len(own)
+        values.append(swapped_consistency(alike[np.ix_(both, both)], first, seed[both], rng, swaps))
+    if others > 1:
+        mean, *means = (consistency(alike[np.ix_(rows, rows)]).value for rows in (own, *against))
+        values.append(stands_out(mean, means, level))
+    return max(values)
 
 
 def swapped_consistency(

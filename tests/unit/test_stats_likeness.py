@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from audit.stats.likeness import alikeness, consistency, stands_out, swapped_consistency
+from audit.stats.likeness import alikeness, beyond_names, consistency, stands_out, swapped_consistency
 
 
 def unit(rng: np.random.Generator, n: int, centre: float = 0.0, width: int = 8) -> np.ndarray:
@@ -173,3 +173,18 @@ def test_one_name_beside_others_is_a_t_test_of_one_case() -> None:
     )
     with pytest.raises(ValueError, match="two other names"):
         stands_out(0.4, [0.3])
+
+
+def test_the_largest_p_value_of_all_hypotheses_counts() -> None:
+    rng = np.random.default_rng(11)
+    arms = [unit(rng, 7, centre) for centre in (2.5, 0.4, 1.0, 0.2)]
+    every = np.concatenate(arms)
+    arm, seed = np.repeat(np.arange(4), 7), np.tile(np.arange(7), 4)
+    swapped = [swapped_consistency(*two_arms(arms[0], other), rng) for other in arms[1:]]
+    mean, *means = (mean_pair(each @ each.T) for each in arms)
+    expected = max(*swapped, stands_out(mean, means))
+    assert beyond_names(every @ every.T, arm, seed, rng) == pytest.approx(expected)
+    alone = beyond_names(every[:14] @ every[:14].T, arm[:14], seed[:14], rng)
+    assert alone == pytest.approx(swapped[0])
+    with pytest.raises(ValueError, match="another name"):
+        beyond_names(np.eye(7), np.zeros(7, dtype=np.int64), seed[:7], rng)
