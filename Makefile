@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`; each does all its set-up.
-.PHONY: demo test lint slow bench bench-parity bench-planted train wheel clean
+.PHONY: demo test lint slow bench bench-parity bench-people bench-planted train wheel clean
 .DEFAULT_GOAL := demo
 
 PYTHON ?= python3
@@ -40,6 +40,10 @@ bench: $(VENV)/.dev
 
 bench-parity: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.parity
+
+# What is said of depicted people: faces found, labels read, skin tone, likeness, galleries, copies. Photographs: IMGAUDIT_PHOTOGRAPHS.
+bench-people: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.people
 
 bench-planted: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.planted --processes 2
