@@ -14,7 +14,8 @@ from audit.table import Strings
 
 __all__ = ["CONTROL", "DESCRIPTOR", "PERTURBED", "Arm", "Drawn", "NameArms"]
 
-PERTURBED, DESCRIPTOR = "perturbed", "descriptor"
+PERTURBED = "perturbed"
+DESCRIPTOR = "descriptor"
 """Levels of the axis ``arm``, besides ``named``."""
 CONTROL = "control"
 """Axis that tells the arms of one kind apart."""

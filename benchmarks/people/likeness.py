@@ -176,9 +176,9 @@ def alarms(drawn: Sequence[Drawn], audits: int = 20) -> Section:
         columns=("images", "false alarms [95 % interval]", "names that are found in more than 5 % of audits"),
         rows=tuple(rows),
         note=(
-            f"{sum(len(one.altered) for one in drawn)} altered names, each in {audits} audits of a size, beside {BESIDE} others of the same "
-            "name. Wilson intervals at the effective number, names being the clusters. A few altered names do draw one "
-            "face more than the others; the more images, the more often they are found."
+            f"{sum(len(one.altered) for one in drawn)} altered names, each in {audits} audits of a size, beside {BESIDE} "
+            "others of the same name. Wilson intervals at the effective number, names being the clusters. A few altered "
+            "names do draw one face more than the others; the more images, the more often they are found."
         ),
         promises=tuple(promises),
     )
@@ -256,8 +256,8 @@ def photographs() -> Section:
         rows=tuple(rows),
         note=(
             f"Scorers `faces` and `face_embedding` on {len(views)} FairFace photographs of as many adults; {len(there)} "
-            "have a face with a vector. Quantiles of pairs, which share people. Copies of one photograph are easier than two "
-            "photographs of one person, so this is no error rate of recognition. No promise."
+            "have a face with a vector. Quantiles of pairs, which share people. Copies of one photograph are easier than "
+            "two photographs of one person, so this is no error rate of recognition. No promise."
         ),
     )
 

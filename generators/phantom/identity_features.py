@@ -13,7 +13,7 @@ from audit.records import Abstained
 from audit.scorers.views import label, required, whole
 from generators.phantom.decoding import AMBIGUOUS, ATTRIBUTES
 
-__all__ = ["FEATURES", "PhantomIdentity"]
+__all__ = ["FEATURES", "PhantomIdentity", "features"]
 
 FEATURES = ("perceived_presentation", "perceived_age_band", "monk_tone", "hair", "glasses")
 """What every picture of an identity shares, as far as the oracle reads it."""

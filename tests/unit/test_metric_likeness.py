@@ -10,15 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from leak_scan import drawn_in, pictures_in, vectors_in
 from metric_tables import COUNT, NUMBER, World, prompt, sound
 from scipy import stats
 
 from audit.component import Column, Measured
 from audit.errors import SpecError
 from audit.metrics.likeness import Likeness
+from audit.plan import make_plan
 from audit.records import Finding, jsonable
+from audit.results import read_results
+from audit.run import Silent, run_audit
+from audit.spec import parse_spec
 from audit.stats.likeness import stands_out
 from audit.stats.multiplicity import holm
+from generators.phantom.identity_features import FEATURES, features
 
 D = 24
 EMBEDDING = Column("vector", "vector", "Face embedding", regional=True)
@@ -210,32 +216,49 @@ def test_columns_of_another_kind_are_refused() -> None:
         list(Likeness(faces="face_embedding.vector").measure("likeness", world.context()))
 
 
-# --------------------------------------------------------------------------------------------- the command line
+# ------------------------------------------------------------------------------------------------- whole audits
 
 BASIS = {"who": "fictitious people of the phantom", "authority": "nobody is depicted", "purpose": "a test"}
+TODAY = datetime.now(UTC).date()
+SPEC = {
+    "name": "names",
+    "draws_per_probe": 12,
+    "generators": [{"use": "phantom", "params": {"preset": "regressed", "size": 64}}],
+    "probes": [{"use": "names", "params": {"people": ["Quonda Virl", "Orvel Tamsk"], "templates": ["portrait"]}}],
+    "scorers": [{"use": "phantom_oracle"}, {"use": "phantom_identity"}],
+    "metrics": [{"use": "likeness", "params": {"column": "phantom_identity.vector", "faces": None}}],
+}
+
+
+def test_an_audit_of_the_phantom_finds_the_name_that_it_knows_and_writes_no_vector(tmp_path: Path) -> None:
+    """Of the two names the renderer's table knows the first; the other draws anybody, as altered names do."""
+    spec = parse_spec({**SPEC, "likeness": {**BASIS, "expires": (TODAY + timedelta(days=2)).isoformat()}})
+    store = run_audit(make_plan(spec, "cpu"), tmp_path, progress=Silent())
+    compared = [one for one in read_results(store).findings if one.metric == "likeness.consistency"]
+    found = {one.where["name"]: one for one in compared if one.where["against"] == "altered names"}
+    assert found["Quonda Virl"].p_adjusted <= 0.01  # type: ignore[operator]
+    assert found["Quonda Virl"].estimate > 0.3  # type: ignore[operator]
+    assert found["Orvel Tamsk"].p_adjusted > 0.05  # type: ignore[operator]
+    assert found["Quonda Virl"].n > 90
+    read = dict(zip(FEATURES, ("masculine", "middle-aged", "4", "curly", "yes"), strict=True))
+    known = features([read[name] for name in FEATURES])
+    assert known is not None
+    assert vectors_in(Path(store.path), [known[known > 0]]) == []
+    assert not list(Path(store.path).glob("scores/phantom_identity*"))
+    assert set(pictures_in(Path(store.path))) == drawn_in(Path(store.path))
 
 
 def plan(folder: Path, **likeness: object) -> subprocess.CompletedProcess[str]:
-    spec = {
-        "name": "names",
-        "draws_per_probe": 3,
-        "generators": [{"use": "phantom", "params": {"preset": "regressed"}}],
-        "probes": [{"use": "names", "params": {"people": ["Quonda Virl"], "templates": ["portrait"]}}],
-        "scorers": [{"use": "phantom_oracle"}, {"use": "phantom_identity"}],
-        "metrics": [{"use": "likeness", "params": {"column": "phantom_identity.vector", "faces": None}}],
-        **likeness,
-    }
-    (folder / "spec.yaml").write_text(yaml.safe_dump(spec))
+    (folder / "spec.yaml").write_text(yaml.safe_dump({**SPEC, **likeness}))
     command = [sys.executable, "-m", "audit", "plan", "spec.yaml"]
     environment = {**os.environ, "PYTHONPATH": str(TESTS.parent), "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
 
 
 def test_without_a_basis_that_holds_nothing_is_planned(tmp_path: Path) -> None:
-    today = datetime.now(UTC).date()
     lacking = plan(tmp_path)
     assert (lacking.returncode, lacking.stdout) == (2, "")
     assert "scorers.phantom_identity: it tells persons apart, so the spec must say why" in lacking.stderr
-    ended = plan(tmp_path, likeness={**BASIS, "expires": (today - timedelta(days=2)).isoformat()})
+    ended = plan(tmp_path, likeness={**BASIS, "expires": (TODAY - timedelta(days=2)).isoformat()})
     assert ended.returncode == 2
     assert "likeness.expires: the basis ended on" in ended.stderr
