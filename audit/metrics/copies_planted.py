@@ -68,13 +68,13 @@ def _finders(levels: Levels, compared: Compared, planted: Images) -> Iterator[_F
         distance, _ = search.hashes(planted)
         exact = _spread(exact_copies(planted, search), planted.printed)
         yield _Finder("digest", "equal file or pixels", exact, planted.printed, planted.unprinted)
-        near = _spread(distance <= compared.most_bits, planted.printed)
-        yield _Finder("hash", "perceptual hash matches", near, planted.printed, planted.unprinted)
+        alike = _spread(distance <= compared.most_bits, planted.printed)
+        yield _Finder("hash", "perceptual hash matches", alike, planted.printed, planted.unprinted)
     if compared.level is None:
         return
-    sides = search.sides(planted)
-    nearest = search.near(planted).similarity
-    match = nearest[:, 0] > compared.level if nearest.size else np.zeros(0)
+    near = search.near(planted)
+    sides = search.sides(planted, near)
+    match = near.similarity[:, 0] > compared.level if near.similarity.size else np.zeros(0)
     yield _Finder("features", "features match", _spread(match, planted.seen), planted.seen, planted.unseen)
     closer = np.zeros(0) if sides is None else sides.closer
     told = "nearer to training than to held-out"

@@ -80,11 +80,12 @@ class Search:
 
     def compare(self, own: Images, rng: np.random.Generator) -> Compared:
         """Everything that a generator's images are compared by."""
-        sides = self.sides(own)
+        near = self.near(own)
+        sides = self.sides(own, near)
         distance, row = self.hashes(own)
         most_bits, hash_false = self._hash_level(own)
         return Compared(
-            near=self.near(own),
+            near=near,
             sides=sides,
             tail=None if sides is None else ChanceTail.of(sides.held_out, rng),
             level=None if sides is None else chance_level(sides.held_out, self.settings.rate),
@@ -103,12 +104,17 @@ class Search:
             return Neighbours(np.zeros((len(queries), 0)), np.zeros((len(queries), 0), dtype=np.int64))
         return self._all.search(queries, k)
 
-    def sides(self, own: Images) -> Sides | None:
-        """Nearest training and held-out image at equal counts; None without a held-out set or without images."""
+    def sides(self, own: Images, near: Neighbours) -> Sides | None:
+        """Nearest training and held-out image at equal counts; None without a held-out set or without images.
+
+        Args:
+            near: nearest of all training images, of which these are a part.
+        """
         queries = self._queries(own)
         if self.held_out is None or not self.equal or not len(queries):
             return None
-        first, second = (searcher.search(queries, 1) for searcher in self._equal_parts)
+        first = near if self.equal == self.train.rows else self._training_part.search(queries, 1)
+        second = self._held_out_part.search(queries, 1)
         rows = [np.maximum(found.row[:, 0], 0) for found in (first, second)]  # -1 where no list held anything
         return Sides(first.similarity[:, 0], second.similarity[:, 0], rows[0], rows[1], self.equal)
 
@@ -144,11 +150,13 @@ class Search:
         return self._searcher(self.train, None)
 
     @cached_property
-    def _equal_parts(self) -> tuple[Searcher, Searcher]:
+    def _training_part(self) -> Searcher:
+        return self._searcher(self.train, self.train.equal_part(self.equal))
+
+    @cached_property
+    def _held_out_part(self) -> Searcher:
         assert self.held_out is not None
-        part = self.train.equal_part(self.equal)
-        first = self._all if part is None else self._searcher(self.train, part)
-        return first, self._searcher(self.held_out, self.held_out.equal_part(self.equal))
+        return self._searcher(self.held_out, self.held_out.equal_part(self.equal))
 
     def _searcher(self, references: References, only: Mask | None) -> Searcher:
         if self.settings.index == "exact":

@@ -133,9 +133,12 @@ def _table(pool: Pool, drawn: Drawn, planted: bool) -> ScoreTable:
     rows: list[dict[str, object]] = []
     probes: dict[str, Probe] = {}
 
+    identity: dict[Probe, str] = {}
+
     def add(generator: str, probe: Probe, picture: int, index: int) -> None:
-        probes[probe.id] = probe
-        head = {"generator": generator, "probe": probe.id, "index": index, "seed": len(rows), "outcome": "made"}
+        name = identity.setdefault(probe, "") or probe.id
+        identity[probe], probes[name] = name, probe
+        head = {"generator": generator, "probe": name, "index": index, "seed": len(rows), "outcome": "made"}
         rows.append({**head, "reason": "", "image": _name(pool, picture), "codec": "png"})
 
     for name, pictures in (("train", drawn.train), ("held", drawn.held_out)):
