@@ -69,7 +69,9 @@ class _Halving(nn.Module):
 
     def forward(self, straight: Tensor, x: Tensor) -> Tensor:
         x = self.separable_conv1(F.relu(self.separable_conv0(x)))
-        return F.max_pool2d(_padded(x, -torch.inf), 3, 2) + self.expansion_conv(straight)
+        shorter: Tensor = F.max_pool2d(_padded(x, -torch.inf), 3, 2)
+        wider: Tensor = self.expansion_conv(straight)
+        return shorter + wider
 
 
 class _Residual(nn.Module):
