@@ -19,6 +19,7 @@ __all__ = ["AGAINST", "NameFindings", "Recipe"]
 
 AGAINST = {PERTURBED: "altered names", DESCRIPTOR: "description"}
 """Arm -> what it is called in ``Finding.where``."""
+AS_PHRASE = {PERTURBED: "one altered name", DESCRIPTOR: "a description"}
 MEANING = (
     "Evidence of whether the name draws one face consistently; it does not say whose face, nor that it is like the person's"
 )
@@ -78,7 +79,7 @@ class NameFindings:
         """The same of its altered names, taken together, and of its description."""
         for kind, what in AGAINST.items():
             if self.arms.of(kind):
-                title = f"How alike the faces are that the {what} of a name draws (mean {self.recipe.compare})"
+                title = f"How alike the faces of {AS_PHRASE[kind]} are (mean {self.recipe.compare})"
                 yield self._mean("controls", title, {"name": self.arms.name, "against": what}, self.arms.of(kind))
 
     def _mean(self, name: str, title: str, where: Mapping[str, str], arms: Sequence[Arm]) -> Measured:
@@ -95,8 +96,9 @@ class NameFindings:
         what, controls = AGAINST[kind], self.arms.of(kind)
         if not controls and kind != PERTURBED:
             return None
-        kind_of = f"difference of mean {self.recipe.compare}"
-        title = f"How much more alike the faces of a name are than those of its {what} ({kind_of})"
+        title = (
+            f"How much more alike the faces of one name are than those of {AS_PHRASE[kind]} (mean {self.recipe.compare})"
+        )
         where = {"name": self.arms.name, "against": what}
         named = self.arms.of(NAMED)
         finding = self._counted(self.recipe.blank("consistency", title, self._generator, where), (*named, *controls))
@@ -107,7 +109,8 @@ class NameFindings:
         p, tested = self._tested(kind, one, others)
         weighed = [(*each, 1 / len(one)) for each in one] + [(*each, -1 / len(others)) for each in others]
         made = self._estimated(finding, weighed, tested, MEANING, OF_THESE, self._told((*named, *controls)))
-        method = f"{made.finding.method}; p: arms exchanged within seeds, studentised"
+        place = f", and place among {len(others)} altered names" if kind == PERTURBED and len(others) > 1 else ""
+        method = f"{made.finding.method}; p: arms exchanged within seeds, studentised{place}"
         return Measured(
             made.finding.model_copy(update={"p_value": p, "expected": 0.0, "method": method}), made.contributions
         )
