@@ -108,7 +108,7 @@ def swapped_difference(
     if len(sizes) == 1 and fewest_swaps(named, block) <= SWAPS:
         ways = np.array(list(combinations(range(len(values)), int(chosen[0]))))
         return found - constant, float((weighed[ways].sum(axis=1) >= least).mean())
-    as_large = sum(np.count_nonzero(sums >= least) for sums in _swapped(weighed, block, chosen, rng))
+    as_large = sum(int(np.count_nonzero(sums >= least)) for sums in _swapped(weighed, block, chosen, rng))
     return found - constant, (1 + as_large) / (1 + SWAPS)
 
 
