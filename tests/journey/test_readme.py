@@ -147,6 +147,35 @@ def test_the_phantom_audit_finds_the_planted_skew(shell) -> None:
     assert done.json["verdicts"][0]["outcome"] == "fail"
 
 
+@pytest.mark.skipif(not (SHIPPED / FILES[0]).is_file(), reason="the phantom's models are not on this machine")
+def test_the_likeness_audit_finds_a_learnt_name(shell) -> None:
+    pytest.importorskip("diffusers")
+    shell.write("audit.yaml", block("spec", "likeness"))
+    few = (
+        "--set",
+        "draws_per_probe=12",
+        "--set",
+        "generators.diffusion.params.batch=12",
+        "--set",
+        "probes.names.params.people=[Quonda Virl]",
+    )
+    done = shell.run("run", "audit.yaml", *few, "--json")
+    assert done.code == 1, done.err
+    (verdict,) = done.json["verdicts"]
+    assert verdict["interval"]["low"] > 0.2
+
+
+@pytest.mark.skipif(any(missing(pack) for pack in PACKS), reason="weight packs are not on this machine")
+def test_the_audit_of_copies_runs(shell) -> None:
+    for name, first in (("generated", 0), ("training", 100), ("unseen", 200)):
+        (shell.folder / name).mkdir()
+        for number in range(24):
+            Image.fromarray(disc(first + number, 48)).save(shell.folder / name / f"{number}.png")
+    shell.write("audit.yaml", block("spec", "copies"))
+    done = shell.run("run", "audit.yaml", "--json")
+    assert done.code in (0, 3), done.err
+
+
 def test_the_api_audit_plans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMAGE_API_KEY", "not-a-real-key")
     plan = make_plan(parse_spec(yaml.safe_load(block("spec", "endpoint"))), "cpu")
