@@ -48,7 +48,7 @@ class Calibrated:
     before: float | None
     """Threshold that the scorer had."""
     chosen: float | None
-    """Threshold that meets the target; None where none does, or none was asked for."""
+    """Threshold that meets the target; None where none does, none holds on other images, or none was asked for."""
     along: tuple[AtThreshold, ...]
     notes: tuple[str, ...]
 
@@ -65,7 +65,9 @@ def calibrated(asked: Classifier, looked: Looked, labelled: LabelledImages, goal
         raise InputError(f"no label was read on any of the {len(everything.read)} images ({why[1]} times: {why[0]})")
     before = asked.threshold if asked.parameter else None
     wished = goal.target if before is not None else None
-    chosen = chosen_threshold(everything, wished, CONFIDENCE) if wished is not None else None
+    meeting = chosen_threshold(everything, wished, CONFIDENCE) if wished is not None else None
+    judged = held_out(everything, wished, CONFIDENCE) if wished is not None else None
+    chosen = meeting if judged is None or judged.holds else None
     if before is not None and chosen is not None and everything.at(chosen).there.sum() == everything.at(before).there.sum():
         chosen = before  # which leaves the same labels, so nothing need change
     used = before if chosen is None else chosen
@@ -81,10 +83,10 @@ def calibrated(asked: Classifier, looked: Looked, labelled: LabelledImages, goal
         thresholds={} if used is None else {asked.parameter: used},
         abstained=readings.abstained(),
         groups=group_errors(readings, goal.label, CONFIDENCE),
-        held_out=held_out(everything, wished, CONFIDENCE) if wished is not None else None,
+        held_out=judged,
         confidence=CONFIDENCE,
     )
-    marks = [mark for mark in (before, chosen) if mark is not None]
+    marks = [mark for mark in (before, chosen or meeting) if mark is not None]
     along = along_thresholds(everything, marks, CONFIDENCE) if before is not None else ()
     notes = tuple(_notes(calibration, asked.column.levels, looked, labelled))
     return Calibrated(calibration, asked.parameter, before, chosen, along, notes)

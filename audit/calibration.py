@@ -65,6 +65,15 @@ class HeldOut(_Part):
     interval: tuple[float, float] | None = None
     """Of wrong / read."""
 
+    @property
+    def holds(self) -> bool:
+        """Whether the choice stands: most parts had one, and its error on other images is not above the target.
+
+        The lowest of many thresholds is often one that met the target by luck, on a handful of labels.
+        """
+        above = self.interval is not None and self.interval[0] > self.target
+        return 2 * self.unmet <= self.parts and not above
+
 
 class Calibration(_Part):
     """Confusion counts of one column."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from audit.calibration import GroupError, HeldOut
 from audit.digest import derive_seed
-from audit.stats.ambiguity import at_least, cross_fitted, folds, lowest_threshold, threshold_curve
+from audit.stats.ambiguity import Curve, at_least, cross_fitted, folds, lowest_threshold, threshold_curve
 from audit.stats.intervals import FloatArray, cluster_share
 from audit.table import Strings
 
@@ -133,8 +133,7 @@ def _group_error(readings: Readings, group: tuple[str, str], confidence: float) 
 
 def chosen_threshold(readings: Readings, target: float, confidence: float) -> float | None:
     """The lowest threshold whose error has an upper limit of at most ``target``, see ``audit.stats.ambiguity``."""
-    there = readings.there
-    return lowest_threshold(threshold_curve(readings.sure[there], readings.wrong[there], confidence=confidence), target)
+    return lowest_threshold(_curve(readings, confidence), target)
 
 
 def held_out(readings: Readings, target: float, confidence: float) -> HeldOut | None:
@@ -143,7 +142,8 @@ def held_out(readings: Readings, target: float, confidence: float) -> HeldOut | 
     part = folds(known.person.astype(str), PARTS, np.random.default_rng(derive_seed("calibrate", len(known.read))))
     if len(np.unique(part)) < 2:
         return None
-    found = cross_fitted(known.sure, known.wrong, part, target=target, confidence=confidence)
+    people = known.person.astype(str)
+    found = cross_fitted(known.sure, known.wrong, part, target=target, clusters=people, confidence=confidence)
     kept = known.among(found.read)
     return HeldOut(
         target=target,
@@ -158,8 +158,7 @@ def held_out(readings: Readings, target: float, confidence: float) -> HeldOut | 
 
 def along_thresholds(readings: Readings, also: Sequence[float], confidence: float) -> tuple[AtThreshold, ...]:
     """Coverage and error at thresholds that keep round shares of the labels, and at those of ``also``; lowest first."""
-    there = readings.there
-    curve = threshold_curve(readings.sure[there], readings.wrong[there], confidence=confidence)
+    curve = _curve(readings, confidence)
     places = {int(np.flatnonzero(curve.read >= share * curve.read[0])[-1]) for share in COVERAGES}
     wanted = sorted({*(float(curve.thresholds[place]) for place in places), *also})
     return tuple(_at(readings.at(threshold), threshold, confidence) for threshold in wanted)
@@ -167,6 +166,11 @@ def along_thresholds(readings: Readings, also: Sequence[float], confidence: floa
 
 def _at(readings: Readings, threshold: float, confidence: float) -> AtThreshold:
     read, wrong = int(readings.there.sum()), int(readings.wrong.sum())
-    sure, verdict = np.ones(read), np.arange(read) < wrong
-    limit = float(threshold_curve(sure, verdict, confidence=confidence).limit[0]) if read else 1.0
+    limit = float(_curve(readings, confidence).limit[0]) if read else 1.0
     return AtThreshold(threshold, read, wrong, readings.interval(confidence), limit)
+
+
+def _curve(readings: Readings, confidence: float) -> Curve:
+    """Along the labels that were read; people are clusters."""
+    known = readings.among(readings.there)
+    return threshold_curve(known.sure, known.wrong, clusters=known.person.astype(str), confidence=confidence)

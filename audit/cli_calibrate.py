@@ -168,8 +168,16 @@ def _choice(found: Calibrated) -> Iterator[str]:
     held = found.calibration.held_out
     if found.before is None or held is None:
         return
+    least = min(at.limit for at in found.along)
+    if found.chosen is None and least <= held.target:
+        told = f"{_error(held.wrong, held.read, held.interval)[0]} of {held.read} read were wrong" if held.read else ""
+        yield (
+            f"A threshold meets the target on these images, but not on images that took no part in its choice "
+            f"({'; '.join(filter(None, [told, f'for {held.unmet} of {held.parts} parts there was none']))}), so none is "
+            f"chosen; {found.parameter} stays {found.before:g}. More images, or a higher --target-error, may help."
+        )
+        return
     if found.chosen is None:
-        least = min(at.limit for at in found.along)
         yield (
             f"No threshold has an error with an upper limit of {held.target:.3g} or less (the lowest in the table is "
             f"{least:.3f}); {found.parameter} stays {found.before:g}. More images, or a higher --target-error, may help."

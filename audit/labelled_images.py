@@ -78,10 +78,11 @@ def read_labelled(folder: Path, table: Path, asked: Asked, labels: Sequence[str]
             left_out += 1
             continue
         path = _found(folder, row[FILE], f"{table}, line {line}")
-        if seen.setdefault(row[FILE], line) != line:
-            raise InputError(f"{table}, lines {seen[row[FILE]]} and {line}: {row[FILE]!r} twice; keep one")
+        name = str(PurePosixPath(row[FILE]))
+        if seen.setdefault(name, line) != line:
+            raise InputError(f"{table}, lines {seen[name]} and {line}: {name!r} twice; keep one")
         groups = tuple(row[name] or "(empty)" for name in asked.groups)
-        images.append(LabelledImage(path, label, groups, row[asked.person] if asked.person else row[FILE]))
+        images.append(LabelledImage(path, label, groups, row[asked.person] if asked.person else name))
     known = {image.label for image in images}
     if len(known) < 2:
         told = f"all {len(images)} images are {known.pop()!r}" if known else "it labels no image"
@@ -110,7 +111,12 @@ def _found(folder: Path, file: str, where: str) -> Path:
     parts = PurePosixPath(file)
     if not file or parts.is_absolute() or ".." in parts.parts or "\\" in file or "\0" in file:
         raise InputError(f"{where}: {FILE} is {file[:100]!r}; expected the path of an image inside {folder}")
-    if not (path := folder / parts).is_file():
+    path = folder / parts
+    try:
+        there = path.is_file()
+    except OSError as error:  # a name that is longer than the file system has, for one
+        raise InputError(f"{where}: no image {file[:100]!r} in {folder} ({error.strerror})") from None
+    if not there:
         raise InputError(f"{where}: no image {file[:100]!r} in {folder}; the paths count from that folder")
     return path
 

@@ -1,7 +1,7 @@
 """When a classifier should rather say nothing: the confidence below which its labels are left out.
 
 Labels on images whose truth is known give, for every threshold, how many images would still be read and how many of those
-wrongly. ``lowest_threshold`` takes the lowest one whose error is, with confidence, at most a target: a rule in the terms
+wrongly. ``lowest_threshold`` takes the lowest one whose error has an upper limit of at most a target: a rule in the terms
 that a reader of shares needs. (Chow's rule, which weighs errors against abstentions, would need the price of an abstention
 and a confidence that is a probability, and neither is to be had here.) A threshold that is chosen and judged on the same
 images looks better than it is, so ``cross_fitted`` judges the choice on images that took no part in it.
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from audit.stats.intervals import FloatArray
+from audit.stats.intervals import FloatArray, cluster_share
 
 __all__ = ["CrossFitted", "Curve", "at_least", "cross_fitted", "folds", "lowest_threshold", "threshold_curve"]
 
@@ -35,7 +35,7 @@ class Curve:
     wrong: IntArray
     """(t,) of those, read wrongly."""
     limit: FloatArray
-    """(t,) upper limit of the error among the read (one-sided, Clopper-Pearson)."""
+    """(t,) upper limit of the error among the read: one-sided, Clopper-Pearson, or that of clusters where it is higher."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,16 @@ class CrossFitted:
     """Chosen without each part; None where none met the target, so that nothing of the part is read."""
 
 
-def threshold_curve(sure: FloatArray, wrong: BoolArray, *, confidence: float = 0.95) -> Curve:
+def threshold_curve(
+    sure: FloatArray, wrong: BoolArray, *, clusters: npt.ArrayLike | None = None, confidence: float = 0.95
+) -> Curve:
     """Coverage and error along thresholds.
 
     Args:
         sure: (n,) confidence of each label, at least one.
         wrong: (n,) whether the label is not the true one.
-        confidence: of the one-sided upper limit.
+        clusters: (n,) name or code of each label's cluster (person): labels of one are often wrong together.
+        confidence: of the one-sided upper limit of each threshold, by itself: the choice among many is judged elsewhere.
 
     Raises:
         ValueError: no labels, or arrays that do not belong together.
@@ -72,7 +75,23 @@ def threshold_curve(sure: FloatArray, wrong: BoolArray, *, confidence: float = 0
     read = len(sure) - first
     errors = np.cumsum(wrong[order][::-1])[::-1][first]
     limit = np.where(errors < read, special.betaincinv(errors + 1, np.maximum(read - errors, 1), confidence), 1.0)
+    if clusters is not None:
+        limit = np.maximum(limit, _limits_by_cluster(steps, known, wrong, np.asarray(clusters), confidence))
     return Curve(np.round(known * STEP, 4), read.astype(np.int64), errors.astype(np.int64), limit)
+
+
+def _limits_by_cluster(
+    steps: FloatArray, known: FloatArray, wrong: BoolArray, clusters: npt.NDArray[np.generic], confidence: float
+) -> FloatArray:
+    """(t,) upper limits at the effective n of the clusters; 0 where each label is a cluster of its own."""
+    names, code = np.unique(clusters, return_inverse=True)
+    found = np.zeros(len(known))
+    for place, least in enumerate(known if len(names) < len(code) else ()):
+        kept = code[steps >= least]
+        totals, sizes = (np.asarray(np.bincount(kept, of), np.float64) for of in (wrong[steps >= least], None))
+        interval = cluster_share(totals, sizes, confidence=2 * confidence - 1).interval
+        found[place] = interval[1] if interval else 1.0
+    return found
 
 
 def at_least(sure: FloatArray, threshold: float) -> BoolArray:
@@ -111,7 +130,13 @@ def folds(clusters: npt.ArrayLike, parts: int, rng: np.random.Generator) -> IntA
 
 
 def cross_fitted(
-    sure: FloatArray, wrong: BoolArray, part: IntArray, *, target: float, confidence: float = 0.95
+    sure: FloatArray,
+    wrong: BoolArray,
+    part: IntArray,
+    *,
+    target: float,
+    clusters: npt.ArrayLike | None = None,
+    confidence: float = 0.95,
 ) -> CrossFitted:
     """Choose a threshold without each part and apply it to that part.
 
@@ -120,6 +145,7 @@ def cross_fitted(
         wrong: (n,) whether it is not the true one.
         part: (n,) from ``folds``; at least two different ones.
         target: as for ``lowest_threshold``.
+        clusters: as for ``threshold_curve``.
         confidence: of the upper limit.
 
     Raises:
@@ -129,9 +155,12 @@ def cross_fitted(
     if len(parts) < 2:
         raise ValueError("a choice can be judged on other images only where there are two parts or more")
     read, chosen = np.zeros(len(sure), dtype=bool), []
+    known = None if clusters is None else np.asarray(clusters)
     for own in parts:
         others = part != own
-        threshold = lowest_threshold(threshold_curve(sure[others], wrong[others], confidence=confidence), target)
+        whose = None if known is None else known[others]
+        curve = threshold_curve(sure[others], wrong[others], clusters=whose, confidence=confidence)
+        threshold = lowest_threshold(curve, target)
         chosen.append(threshold)
         if threshold is not None:
             read[~others] = at_least(sure[~others], threshold)

@@ -137,7 +137,7 @@ def _thresholds(column: str) -> Section:
             mark = "chosen" if at.threshold == found.chosen else ""
             rows.append((model, f"{at.threshold:g}", mark, *_counts(at.read, at.wrong, at.interval), f"{at.limit:.1%}"))
         if found.chosen is None:
-            rows.append((model, "none", f"no threshold meets {target:g}", *(("-",) * 5)))
+            rows.append((model, "none", f"no threshold meets {target:g} and holds on other photographs", *(("-",) * 5)))
             continue
         rows.append(
             (

@@ -112,6 +112,19 @@ def test_where_no_threshold_meets_the_target_the_scorers_own_is_kept(tmp_path: P
     assert found.calibration.held_out.read == 0
 
 
+def test_a_threshold_that_eleven_lucky_labels_meet_is_not_chosen(tmp_path: Path) -> None:
+    """None of the 11 surest labels is wrong, of the others every second: without any of the 11 no threshold is left."""
+    rows = [("bright", "bright" if i % 2 else "dark", 60, "in", i) for i in range(60)]
+    rows += [("dark", "dark" if i % 2 else "bright", 60, "in", 60 + i) for i in range(60)]
+    found = run(folder_of(tmp_path, [*rows, *(("dark", "dark", 99, "in", 200 + i) for i in range(11))]), target=0.25)
+    held = found.calibration.held_out
+    assert held is not None
+    assert held.unmet > 5
+    assert not held.holds
+    assert found.chosen is None
+    assert min(at.limit for at in found.along) <= 0.25
+
+
 def test_unreadable_images_are_counted(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, planted(40, 2))
     (folder / "3.png").write_bytes(b"nonsense")
@@ -166,6 +179,8 @@ def test_a_scorer_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
         ("file,tone\n0.png,bright\n9.png,dark\n", Asked("tone"), "line 3: no image '9.png' in"),
         ("file,tone\n../0.png,bright\n", Asked("tone"), "expected the path of an image inside"),
         ("file,tone\n0.png,bright\n0.png,dark\n", Asked("tone"), r"lines 2 and 3: '0.png' twice"),
+        ("file,tone\n0.png,bright\n./0.png,dark\n", Asked("tone"), r"lines 2 and 3: '0.png' twice"),
+        (f"file,tone\n{'x' * 5000}.png,bright\n", Asked("tone"), "line 2: no image 'xxx.* in .*too long"),
         ("file,tone\n0.png,bright\n1.png,bright\n", Asked("tone"), "all 2 images are 'bright'; an error needs"),
         ("file,tone\n0.png,bright\n1.png,dark\n", Asked("tone", {"dark": ""}), "all 1 images are 'bright'"),
         ("file,tone\n", Asked("tone"), "a header and no rows"),

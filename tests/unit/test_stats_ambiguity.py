@@ -26,6 +26,18 @@ def test_curve_counts_what_a_loop_counts() -> None:
         assert tail == pytest.approx(0.05, abs=1e-9)
 
 
+def test_limits_know_that_people_are_misread_again_and_again() -> None:
+    """18 people with 10 images each and an error of .15: a limit of .15 or less may be found in one of twenty only."""
+    rng, people, met = np.random.default_rng(7), np.repeat(np.arange(18), 10), {"images": 0, "people": 0}
+    for _ in range(300):
+        wrong = rng.random(180) < np.repeat(rng.beta(0.3, 1.7, 18), 10)
+        limits = {"images": threshold_curve(np.full(180, 0.9), wrong).limit[0]}
+        limits["people"] = threshold_curve(np.full(180, 0.9), wrong, clusters=people).limit[0]
+        met = {name: count + (limits[name] <= 0.15) for name, count in met.items()}
+    assert met["images"] > 0.12 * 300
+    assert met["people"] <= 0.08 * 300
+
+
 def test_the_lowest_threshold_that_meets_the_target() -> None:
     curve = threshold_curve(*drawn(3000, 2))
     found = lowest_threshold(curve, 0.1)
