@@ -12,6 +12,8 @@ GRAPH, INPUTS_OUTPUTS = 7, (11, 12)
 TYPE, TENSOR, SHAPE, SIZE = 2, 1, 2, 1
 VARINT, BYTES, WIDTHS = 0, 2, {1: 8, 5: 4}
 AXES = 4
+LONGEST_VARINT = 10
+"""Bytes of the longest number that the encoding has; without an end a file of them would be read for hours."""
 CHANNELS = 1
 NAMED = b"\x12"
 """Tag of a size that has a name in place of a number; with an empty name nothing is known of it."""
@@ -86,11 +88,10 @@ def _fields(model: bytes, start: int, end: int, number: int | None = None) -> It
 
 
 def _varint(model: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = model[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
+    value = 0
+    for place in range(LONGEST_VARINT):
+        byte = model[at + place]
+        value |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
-            return value, at
-        shift += 7
+            return value, at + place + 1
+    raise IndexError

@@ -98,7 +98,9 @@ def _tensors(group: _Group, manifest: Path) -> dict[str, npt.NDArray[np.float32]
     if len(set(names)) != len(names):
         raise InputError(f"{manifest}: two tensors have the same name")
     expected = sum(tensor.numbers * tensor.stored.itemsize for tensor in group.weights)
-    data = b"".join(_bytes(_beside(manifest, name), expected) for name in group.paths)
+    data = bytearray()
+    for name in group.paths:
+        data += _bytes(_beside(manifest, name), expected - len(data))
     if len(data) != expected:
         raise InputError(
             f"{manifest}: its files hold {len(data)} bytes, and its tensors need {expected}; pull the pack again"
@@ -106,7 +108,7 @@ def _tensors(group: _Group, manifest: Path) -> dict[str, npt.NDArray[np.float32]
     return dict(zip(names, _cut(data, group.weights, manifest), strict=True))
 
 
-def _cut(data: bytes, tensors: Sequence[_Tensor], manifest: Path) -> list[npt.NDArray[np.float32]]:
+def _cut(data: bytearray, tensors: Sequence[_Tensor], manifest: Path) -> list[npt.NDArray[np.float32]]:
     found, start = [], 0
     for tensor in tensors:
         stored = np.frombuffer(data, tensor.stored, tensor.numbers, start)

@@ -17,7 +17,6 @@ __all__ = ["SIDE", "TinyXception", "tensors_of"]
 
 SIDE = 112
 """Width and height of its input."""
-LINEAR = "fc/"
 
 
 class TinyXception(nn.Module):

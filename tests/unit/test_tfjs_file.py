@@ -56,6 +56,11 @@ def test_what_does_not_fit_its_manifest_is_refused(tmp_path, weights: object, da
         read_tfjs(written(tmp_path, weights, data))
 
 
+def test_files_that_are_named_again_and_again_are_not_read_again(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"x\.bin: 8 bytes; at most 0 are expected"):
+        read_tfjs(written(tmp_path, [PLAIN], DATA[:8], ["x.bin"] * 1000))
+
+
 @pytest.mark.parametrize("name", ["../x.bin", "/etc/hostname", "", "..", "a\\b", "x\0.bin"])
 def test_no_name_leads_out_of_the_folder(tmp_path, name: str) -> None:
     with pytest.raises(InputError, match="expected the name of a file beside it"):
