@@ -7,6 +7,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage import draw
 
+from audit.face_columns import LANDMARKS
 from audit.images import Pixels
 from audit.scorers.skin_colour import lab_of_linear, linear
 
@@ -57,9 +58,10 @@ class FaceFrame:
             landmarks: (10,) x and y in turn of the outer and inner corner of the eye at the right of the picture, the
                 outer and inner corner of the eye at its left, and the base of the nose, in pixels.
         """
-        points = np.asarray(landmarks, dtype=np.float64).reshape(-1, 2)
-        if points.shape != (5, 2) or not np.isfinite(points).all():
+        points = np.asarray(landmarks, dtype=np.float64)
+        if points.size != LANDMARKS or not np.isfinite(points).all():
             return None
+        points = points.reshape(-1, 2)
         eyes = points[2:4].mean(axis=0), points[:2].mean(axis=0)
         along = eyes[1] - eyes[0]
         apart = float(np.hypot(*along))

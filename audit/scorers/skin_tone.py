@@ -9,6 +9,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from audit.component import Column, KnownAnswer, Row, ScoreBatch, Scorer, Value, View
+from audit.face_columns import BOX, NO_FACE
 from audit.images import Pixels
 from audit.records import Abstained
 from audit.scorers.skin_columns import tone_columns, tone_numerics, tone_values, without_tone
@@ -19,11 +20,9 @@ from audit.scorers.views import checked_pixels, number, regions, required, vecto
 
 __all__ = ["NO_FACE", "NO_LANDMARKS", "TOO_SMALL", "SkinTone"]
 
-NO_FACE = Abstained(reason="no face found")
 NO_LANDMARKS = Abstained(reason="no landmarks")
 TOO_SMALL = Abstained(reason="face too small")
 
-BOX = ("left", "top", "right", "bottom")
 HAIR, NECK, SIDES = 0.5, 0.3, 0.25
 """Above, below and at both sides of a face's box, in shares of its height and width: still of that person."""
 

@@ -77,6 +77,7 @@ def test_the_far_cheek_of_a_turned_face_is_left_out() -> None:
 )
 def test_landmarks_of_no_face(points) -> None:
     assert FaceFrame.of(points) is None
+    assert FaceFrame.of(points[:7]) is None
     values = read(portrait(5), face(points.astype(np.float32)))
     assert reason(values["apparent_tone"]) == "no landmarks"
 
