@@ -35,8 +35,8 @@ class Attributes(FaceAttributes):
     made from these labels needs correction by labelled images.
 
     Measured with the defaults on 180 FairFace photographs of adults, balanced over two genders and six age bands (95 %
-    Wilson intervals; ``python -m benchmarks.people labels``): of 180 faces 13 % [9, 19] were ambiguous, and of the rest
-    7 % [4, 12] were read as another gender than the annotated one; of 155 faces with an age band 39 % [32, 47] got another
+    Wilson intervals; ``python -m benchmarks.people labels``): of 180 faces 16 % [11, 22] were ambiguous, and of the rest
+    7 % [4, 12] were read as another gender than the annotated one; of 151 faces with an age band 38 % [31, 46] got another
     one, because people over 50 are read about eleven years too young: for age ``second_attributes`` errs less. Generated
     faces may be read better or worse: label some of yours.
     """

@@ -35,7 +35,7 @@ class SecondAttributes(FaceAttributes):
     the confidence of an age band supposes a normal error of ``age_error`` years around it.
 
     Measured on 180 FairFace photographs of adults (95 % Wilson intervals; ``python -m benchmarks.people labels``): without
-    an ambiguous band 21 % [16, 28] were read as another gender than the annotated one, of women 34 % [25, 45] and of men
+    an ambiguous band 22 % [16, 28] were read as another gender than the annotated one, of women 36 % [26, 46] and of men
     8 % [4, 15]; 27 % [21, 34] got another age band, and 88 % [83, 92] an age within a decade of the annotated one.
     """
 
