@@ -64,7 +64,8 @@ class Copies(Metric):
     fingerprints: str = "fingerprints"
     """Name of the scorer of digests and hashes."""
     index: Literal["exact", "ivf"] = "exact"
-    """``ivf``: inverted lists, faster for many images against a large set; the recall against exact search is told."""
+    """``ivf``: inverted lists, whose recall against exact search is told. Building them takes longer than searching a
+    million references exactly for a thousand images, so they are for many more images than that."""
     lists_searched: int = Field(default=64, ge=1)
     """Lists that each image looks through, with ``ivf``; more find more."""
     neighbours: int = Field(default=50, ge=1, le=1000)
