@@ -38,6 +38,9 @@ PACKAGES = (
     "open-clip-torch",
     "onnxruntime",
     "dlib-bin",
+    "scikit-image",
+    "faiss-cpu",
+    "c2pa-python",
 )
 
 

@@ -11,7 +11,21 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("audit", "generators", "probes", "reports")
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-HEAVY = ("torch", "diffusers", "transformers", "open_clip", "timm", "onnxruntime", "dlib", "ray", "matplotlib", "jinja2")
+HEAVY = (
+    "c2pa",
+    "faiss",
+    "skimage",
+    "torch",
+    "diffusers",
+    "transformers",
+    "open_clip",
+    "timm",
+    "onnxruntime",
+    "dlib",
+    "ray",
+    "matplotlib",
+    "jinja2",
+)
 
 
 def relative(path: Path) -> str:
