@@ -33,7 +33,7 @@ from probes.names import Names
 SEED = 20_240_611
 DRAWN = 80
 """Seeds of every prompt."""
-ALTERED = 24
+ALTERED = 16
 """Altered names of each name that are drawn."""
 BESIDE = 8
 """Of which so many stand beside a name in an audit, as the suite has it by default."""
