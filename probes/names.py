@@ -25,10 +25,15 @@ REFUSED = re.compile(
     r"\b(?:child(?:ren|hood)?|kids?|bab(?:y|ies)|infants?|toddlers?|teen(?:s|ag\w*)?|pre-?teens?|tweens?|girls?|boys?|"
     r"minors?|underage\w*|juveniles?|adolescents?|school(?:girl|boy|child|kid)\w*|kindergarten\w*|lolita|"
     r"sex\w*|nud(?:e|es|ity|ist)|naked|erotic\w*|porn\w*|nsfw|topless|lingerie|undress\w*|bikinis?|underwear|seduc\w+|"
-    r"orgasm\w*|fetish\w*|genital\w*|breasts?)\b",
+    r"orgasm\w*|fetish\w*|genital\w*|breasts?|newborns?|hentai|upskirt\w*|"
+    r"(?:\d|1[0-7])[\s-]*(?:years?|yrs?|yo)(?:[\s-]*old)?|aged?\s+(?:of\s+)?(?:\d|1[0-7]))\b",
     re.IGNORECASE,
 )
 """English words that no prompt about a named person is asked with."""
+NO_NAME = re.compile(
+    r"\b(?:nud(?:e|es|ity)|naked|erotic\w*|porn\w*|nsfw|topless|underage\w*|sexy|sexual\w*)\b", re.IGNORECASE
+)
+"""Words that are refused in names, too, however they are written; most others are names as well, with a capital."""
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -57,7 +62,7 @@ class Names(WordedSuite):
     """Name -> what to say of just this person instead, such as ``a woman in her fifties``."""
     perturbed: int = Field(default=8, ge=0, le=50)
     """Altered names beside each name. How much these differ among themselves is what a name has to stand out from; with 19
-    its rank among them is evidence enough."""
+    (for one person; 39 for each of two) its rank among them is evidence enough."""
     controls: dict[str, tuple[Text, ...]] = {}
     """Name -> names of nobody to ask for instead of altered ones, of the same length and kind."""
 
@@ -90,6 +95,9 @@ class Names(WordedSuite):
                 raise SpecError(f"suite 'names': people: {name!r}: {fault}; remove it")
             if folded.count(name.casefold()) > 1:
                 raise SpecError(f"suite 'names': people: {name!r} is there twice; remove one")
+            told = any(not found.group()[0].isupper() for found in REFUSED.finditer(name))
+            if told or NO_NAME.search(name):
+                _refuse([(name, "name")])
         for parameter, known in (("descriptors", self.descriptors), ("controls", self.controls)):
             if known:
                 chosen(f"suite 'names': {parameter}: name", tuple(known), self.people)

@@ -150,6 +150,8 @@ class ParquetFile:
         if len(set(columns)) > 1:
             raise InputError(f"{path}: its parts hold different columns of vectors: {sorted(set(columns))}")
         column, width = columns[0]
+        if not 1 <= width <= WIDEST:  # before any row is read, which may take as much memory as its width says
+            raise InputError(f"{path}: vectors of {width} numbers; expected 1 to {WIDEST}")
         rows = sum(len(batch) for part in parts for batch in _batches(part, column, width))
         _check_shape(path, rows, width)
         return cls(path, parts, column, rows, width)

@@ -113,8 +113,10 @@ class Search:
         queries = self._queries(own)
         if self.held_out is None or not self.equal or not len(queries):
             return None
-        first = near if self.equal == self.train.rows else self._training_part.search(queries, 1)
-        second = self._held_out_part.search(queries, 1)
+        all_taken = self.equal == self.train.rows
+        k = near.row.shape[1] if all_taken else 1  # of both sides: more candidates miss the nearest one less often
+        first = near if all_taken else self._training_part.search(queries, k)
+        second = self._held_out_part.search(queries, k)
         rows = [np.maximum(found.row[:, 0], 0) for found in (first, second)]  # -1 where no list held anything
         return Sides(first.similarity[:, 0], second.similarity[:, 0], rows[0], rows[1], self.equal)
 

@@ -33,10 +33,11 @@ class Likeness(Metric):
 
     ``consistency`` against altered names has p-values, adjusted over names, of two hypotheses, the larger of the two:
     that the name draws no more of one face than its most consistent altered name (arms are exchanged within seeds), and
-    that it is as one more altered name (its place beside their spread; its rank among them, where there are 19). Names that
-    a model has not learnt differ, too, in how consistent they are, and the more images there are, the more it shows: ask
-    for 8 altered names or more, and for 19 where a false alarm would be grave. It is evidence that the name draws a face,
-    not of whose; ``gallery`` compares with photographs.
+    that it is as one more altered name (its place beside their spread; its rank among them where these are enough for the
+    adjusted rank to tell: 19 for one name, 39 for each of two). Names that a model has not learnt differ, too, in how
+    consistent they are, and the more images there are, the more it shows: ask for 8 altered names or more, and for as many
+    as the rank needs where a false alarm would be grave. It is evidence that the name draws a face, not of whose;
+    ``gallery`` compares with photographs.
 
     The largest face of an image is used; images without a face count as missing. Nothing but these figures leaves it.
     """
@@ -72,11 +73,10 @@ class Likeness(Metric):
         """All findings of each generator."""
         self._check(name, context)
         for generator in context.generators:
-            recipe = self._recipe(name, generator, context)
             drawn = Drawn.of(Sample.of(context, generator), self.column, self.faces)
-            people = [
-                NameFindings(recipe, arms) for arms in NameArms.all(drawn, self.name_axis, self.compare, self.most_seeds)
-            ]
+            names = list(NameArms.all(drawn, self.name_axis, self.compare, self.most_seeds))
+            recipe = self._recipe(name, generator, context, len(names))
+            people = [NameFindings(recipe, arms) for arms in names]
             yield from self._charted([one.named() for one in people], people)
             for one in people:
                 yield from one.controls()
@@ -93,7 +93,7 @@ class Likeness(Metric):
                     f"metrics.{name}.params.{parameter}: {path} holds {column.kind}s; a {kind} column is needed"
                 )
 
-    def _recipe(self, name: str, generator: str, context: Context) -> Recipe:
+    def _recipe(self, name: str, generator: str, context: Context, names: int) -> Recipe:
         told = f"consistency of names, {COMPARED[self.compare]}, at most {self.most_seeds} seeds"
         return Recipe(
             metric=name,
@@ -102,6 +102,7 @@ class Likeness(Metric):
             source=self.source,
             compare=COMPARED[self.compare],
             seed=derive_seed(context.seed, name, generator),
+            level=(1 - context.confidence) / max(1, names),
         )
 
     def _charted(self, named: list[Measured], people: list[NameFindings]) -> list[Measured]:

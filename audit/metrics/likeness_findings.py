@@ -37,6 +37,8 @@ class Recipe:
     compare: str
     """``cosine``, or ``minus Euclidean distance``."""
     seed: int
+    level: float
+    """Error rate of one name that a rank has to reach, so that it can still tell once names are adjusted for."""
 
     def blank(self, name: str, title: str, generator: str, where: Mapping[str, str]) -> Finding:
         """A finding without an estimate."""
@@ -128,7 +130,7 @@ class NameFindings:
             code,
             np.unique(seeds, return_inverse=True)[1].astype(np.int64),
             np.random.default_rng(derive_seed(self.recipe.seed, self.arms.name, kind)),
-            level=1 - self.recipe.confidence,
+            level=self.recipe.level,
         )
         return p, _hypothesis(kind, len(others))
 

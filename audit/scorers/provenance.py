@@ -5,11 +5,12 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import c2pa
 import numpy as np
 import PIL
+from pydantic import Field
 
 from audit.component import Column, KnownAnswer, Row, ScoreBatch, Scorer, Value, View
 from audit.digest import file_digest
@@ -79,7 +80,7 @@ class Provenance(Scorer):
 
     trust: Path | None = None
     """PEM file with the certificates of the authorities whose signers are trusted; None: none is, and none is fetched."""
-    names: tuple[str, ...] = ()
+    names: tuple[Annotated[str, Field(pattern=r"\S")], ...] = ()
     """Names by which further generators call themselves in fields for software or author, such as your own."""
     survival: bool = False
     """Whether to try if the marking outlives being halved in size, cropped by a tenth, and JPEG of quality 75."""

@@ -140,7 +140,7 @@ def _of_jpeg(data: bytes) -> Blocks:
             exif = exif or body[len(EXIF_HEAD) :]
         elif marker == 0xE1 and body.startswith(XMP_HEAD):
             xmp = xmp or body[len(XMP_HEAD) :]
-        elif marker == 0xED and body.startswith(PHOTOSHOP_HEAD):
+        elif marker == 0xED and body.startswith(PHOTOSHOP_HEAD) and len(iptc) < TEXT_LIMIT:
             iptc = (iptc + body[len(PHOTOSHOP_HEAD) :])[:TEXT_LIMIT]
         elif marker == 0xFE and len(texts) < MOST_TEXTS:
             texts.append(("comment", body.decode("utf-8", "replace")))

@@ -20,6 +20,8 @@ ASCII_TAGS = {
     0x9286: "UserComment",
 }
 XMP_TAG, IPTC_TAG, EXIF_POINTER = 0x02BC, 0x83BB, 0x8769
+READ = frozenset({*ASCII_TAGS, XMP_TAG, IPTC_TAG, EXIF_POINTER})
+"""Values of other tags are passed over: a thousand that all point to one long block would take its length each."""
 SIZES = {1: 1, 2: 1, 4: 4, 7: 1}
 """Bytes of a value of those TIFF types that hold text or blocks, and of LONG, which points."""
 MOST_ENTRIES = 1024
@@ -81,7 +83,7 @@ def _directory(exif: bytes, order: str, at: int) -> Iterator[tuple[int, bytes]]:
             return
         tag, kind, number = struct.unpack_from(f"{order}HHI", exif, place)
         size = SIZES.get(kind, 0) * number
-        if not size:
+        if not size or tag not in READ:
             continue
         start = place + 8 if size <= 4 else struct.unpack_from(f"{order}I", exif, place + 8)[0]
         if start + size <= len(exif):

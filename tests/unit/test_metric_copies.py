@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from metric_tables import NUMBER, VECTOR, World, prompt, sound
 from audit.component import Column, Measured
 from audit.errors import InputError, SpecError
 from audit.metrics.copies import Copies
+from audit.metrics.copies_files import InMemory
+from audit.metrics.copies_search import Search, Settings
 from audit.metrics.copies_sets import Columns, References
 from audit.panels import Heatmap, Pairs, Table
 from audit.records import Axis, Finding, Latent, Probe
@@ -395,3 +398,19 @@ def test_an_equal_part_is_the_same_in_every_run_and_mixes_a_file(tmp_path: Path)
     assert mask[:50].sum() not in (0, 30)
     assert found.equal_part(100) is None
     assert Columns("features.vector", "").all == ("features.vector",)
+
+
+def test_both_sides_are_looked_through_by_inverted_lists_as_thoroughly() -> None:
+    rng = np.random.default_rng(0)
+    cloud = rng.normal(size=64)
+    first, second, asked = ((cloud + 0.03 * rng.normal(size=(n, 64))).astype(np.float32) for n in (2000, 2000, 600))
+    nobody, none = np.zeros(0, dtype=object), np.zeros((0, 8), dtype=np.uint8)
+    sets = [References("set", InMemory(of), "", nobody, nobody, nobody, none) for of in (first, second)]
+    own: Any = SimpleNamespace(vectors=asked, seen=np.ones(600, dtype=bool))
+    shares = []
+    for train, held_out in (sets, sets[::-1]):
+        search = Search(train, held_out, Settings("ivf", 64, 50, 0.01))
+        sides = search.sides(own, search.near(own))
+        assert sides is not None
+        shares.append(sides.closer.mean())
+    assert sum(shares) == pytest.approx(1)  # so alike that 8 bits cannot order them: more candidates would find nearer ones

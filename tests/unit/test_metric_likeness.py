@@ -262,3 +262,11 @@ def test_without_a_basis_that_holds_nothing_is_planned(tmp_path: Path) -> None:
     ended = plan(tmp_path, likeness={**BASIS, "expires": (TODAY - timedelta(days=2)).isoformat()})
     assert ended.returncode == 2
     assert "likeness.expires: the basis ended on" in ended.stderr
+
+
+def test_nineteen_altered_names_can_tell_of_more_names_than_one() -> None:
+    found = Planted().name("Ada", known=1.5, images=12, altered=19).name("Bea", images=12, altered=19).measure()
+    assert consistency(found, "Ada").p_adjusted < 0.01  # type: ignore[operator]  # by rank alone it cannot be below .1
+    assert consistency(found, "Bea").p_adjusted > 0.05  # type: ignore[operator]
+    (alone,) = [consistency(Planted().name("Ada", known=1.5, images=12, altered=19).measure(), "Ada")]
+    assert alone.p_value == pytest.approx(0.05)

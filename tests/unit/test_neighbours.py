@@ -199,3 +199,10 @@ def test_exact_search_holds_a_block_not_the_file(tmp_path: Path, monkeypatch: py
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 6 * block < 25 * block < (tmp_path / "v.npy").stat().st_size
+
+
+@pytest.mark.parametrize("width", [0, 70_000])
+def test_a_width_that_no_network_has_is_refused_before_a_row_is_read(tmp_path: Path, width: int) -> None:
+    pq.write_table(pa.table({"v": pa.array([None], pa.list_(pa.float32(), width))}), tmp_path / "v.parquet")
+    with pytest.raises(InputError, match=f"vectors of {width} numbers; expected 1 to 65536"):
+        open_vectors(tmp_path / "v.parquet")

@@ -149,3 +149,24 @@ def test_names_are_required() -> None:
         Names()  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="people"):
         Names(people=())
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"people": ("a naked woman",)},
+        {"people": ("Ada Example NUDE",)},
+        {"people": ("a girl called Ada",)},
+        {"people": ("Ada Example, 12 years old",)},
+        {"people": ("Ada Example",), "descriptor": "somebody aged 15"},
+        {"people": ("Ada Example",), "descriptor": "a 9-year-old"},
+    ],
+)
+def test_a_name_is_no_way_round_what_is_refused(params: dict) -> None:
+    with pytest.raises(SpecError, match="is not asked of named people"):
+        Names(**params).probes()
+
+
+def test_words_that_are_names_too_are_names() -> None:
+    people = ("Sexton Child", "Minor Boy", "Ada Example, 45 years old")
+    assert len({probe.levels["name"] for probe in Names(people=people, perturbed=1).probes()}) == 3

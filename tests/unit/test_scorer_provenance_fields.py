@@ -3,6 +3,7 @@
 import io
 import struct
 import time
+import tracemalloc
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +12,7 @@ from functools import partial
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
+from pydantic import ValidationError
 from scorer_views import reason, scored, view
 
 pytest.importorskip("c2pa", reason="the extra `provenance` brings c2pa-python")
@@ -261,3 +263,29 @@ def test_known_answers_hold_and_a_reader_that_misses_marks_is_caught(monkeypatch
             if not check.passed
         }
     assert failed == {"digital_source_type", "generator_field", "marking"}
+
+
+def test_many_fields_that_point_to_one_long_block_take_no_memory() -> None:
+    entries = [struct.pack("<HHII", 0x1000 + tag, 1, TEXT_LIMIT - 16, 8) for tag in range(1024)]
+    block = (b"II*\x00" + struct.pack("<IH", 8, 1024) + b"".join(entries)).ljust(TEXT_LIMIT, b"\x00")
+    tracemalloc.start()
+    try:
+        assert exif_fields(block) == {}
+        assert tracemalloc.get_traced_memory()[1] < 16 * TEXT_LIMIT
+    finally:
+        tracemalloc.stop()
+
+
+def test_image_resources_in_very_many_segments_take_no_time() -> None:
+    def segment(body: bytes) -> bytes:
+        return b"\xff\xed" + struct.pack(">H", len(body) + 16) + b"Photoshop 3.0\x00" + body
+
+    started = time.process_time()
+    found = blocks(b"\xff\xd8" + segment(bytes(65_000)) * 17 + segment(b"x") * 60_000)
+    assert len(found.iptc) == TEXT_LIMIT
+    assert time.process_time() - started < 2
+
+
+def test_an_empty_name_of_a_generator_would_fit_everything_and_is_refused() -> None:
+    with pytest.raises(ValidationError, match="names"):
+        Provenance(names=("",))
