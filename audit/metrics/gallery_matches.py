@@ -10,7 +10,7 @@ from audit.metrics.gallery_decision import Decision
 from audit.metrics.sample import Cell, Mask, Scores, why_missing
 from audit.panels import Pairs
 from audit.stats.matching import search_rate
-from audit.stats.matching_tests import rank_p_values
+from audit.stats.matching_chance import rank_p_values
 from audit.stats.multiplicity import benjamini_hochberg
 
 __all__ = ["Matches"]

@@ -12,7 +12,7 @@ from audit.metrics.gallery_decision import Decision
 from audit.metrics.sample import Floats, Ints, Mask, why_missing
 from audit.records import Finding, Interval
 from audit.stats.intervals import cluster_mean
-from audit.stats.matching_tests import fewest_swaps, swapped_difference
+from audit.stats.matching_chance import fewest_swaps, swapped_difference
 from audit.stats.paired import difference
 
 __all__ = ["NameEffects"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from audit.stats.intervals import FloatArray, wilson
 from audit.stats.matching import all_pairs_rate, crossed_rate, false_match_rate, probe_rate
-from audit.stats.matching_tests import rank_p_values, swapped_difference
+from audit.stats.matching_chance import rank_p_values, swapped_difference
 from audit.stats.matching_threshold import Impostors, threshold_at
 from audit.stats.multiplicity import benjamini_hochberg
 from benchmarks.people.section import Promise, Section

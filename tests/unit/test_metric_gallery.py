@@ -12,7 +12,7 @@ from audit.errors import InputError, SpecError
 from audit.metrics.gallery import Gallery
 from audit.records import Finding, Probe, jsonable
 from audit.stats.matching import false_match_rate, search_rate
-from audit.stats.matching_tests import rank_p_values
+from audit.stats.matching_chance import rank_p_values
 from audit.stats.multiplicity import benjamini_hochberg
 
 D = 48

@@ -20,7 +20,7 @@ from audit.stats.matching import (
     probe_rate,
     search_rate,
 )
-from audit.stats.matching_tests import fewest_swaps, rank_p_values, swapped_difference
+from audit.stats.matching_chance import fewest_swaps, rank_p_values, swapped_difference
 from audit.stats.matching_threshold import Impostors, threshold_at
 
 SIMILARITIES = st.lists(st.sampled_from([-1.0, -0.2, 0.0, 0.1, 0.5, 0.9, 1.0]), min_size=1, max_size=30)
