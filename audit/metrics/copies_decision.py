@@ -22,6 +22,8 @@ __all__ = ["Decision"]
 TEST = "one-sided, 1,999 random labellings of the pooled references"
 WAYS = "the wider of the interval by prompt and of the two-way interval by prompt and nearest reference"
 EVEN = 0.5
+TRUSTED = 0.95
+"""Recall of inverted lists below which a warning is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,19 @@ class Decision:
         if fewer:
             told += f"; copies of the other {fewer} training images, left out to keep counts equal, do not show here"
         left = search.held_out.rows - search.equal
-        return told + (f"; {left} held-out images are left out to keep counts equal" if left else "")
+        told += f"; {left} held-out images are left out to keep counts equal" if left else ""
+        return sentences(told, self._index)
+
+    @property
+    def _index(self) -> str:
+        """Inverted lists of the two sets miss other neighbours, so that the labels are no longer quite exchangeable."""
+        recall = self.found.index_recall
+        if recall is None:
+            return ""
+        trusted = (
+            "" if recall >= TRUSTED else "; so low, p-values can be too small: search more lists, or with `index: exact`"
+        )
+        return f"Inverted lists found the nearest training image of {recall:.1%}{trusted}"
 
 
 def _excess(sides: Sides, level: float | None) -> Floats:

@@ -414,3 +414,15 @@ def test_both_sides_are_looked_through_by_inverted_lists_as_thoroughly() -> None
         assert sides is not None
         shares.append(sides.closer.mean())
     assert sum(shares) == pytest.approx(1)  # so alike that 8 bits cannot order them: more candidates would find nearer ones
+
+
+@pytest.mark.parametrize(("recall", "warned"), [(None, False), (0.99, False), (0.8, True)])
+def test_a_decision_by_lists_that_miss_much_warns(
+    monkeypatch: pytest.MonkeyPatch, recall: float | None, warned: bool
+) -> None:
+    monkeypatch.setattr(Search, "_recall", lambda *_: recall)
+    found = measured(filled())
+    for quantity in ("closer_to_training", "copied", "matched"):
+        note = next(one.note for key, one in found.items() if key.startswith(quantity) or f".{quantity}" in key)
+        assert ("p-values can be too small" in note) == warned
+        assert ("Inverted lists found" in note) == (recall is not None)
