@@ -82,8 +82,8 @@ class Levels:
             unit="share",
             better="lower",
             note=sentences(
-                f"Chance that any image is counted wrongly is about {1 - self.context.confidence:.2g} (Holm over images), more "
-                "where the sets hold near-duplicates",
+                f"Chance that any image is counted wrongly is about {1 - self.context.confidence:.2g} (Holm over images), "
+                "more where the sets hold near-duplicates",
                 f"P-values: {found.tail.method}" if found.tail else "",
                 RANDOM_PART,
             ),
