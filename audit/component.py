@@ -1,42 +1,35 @@
 """The five plugin kinds. A plugin is a frozen model whose fields are its parameters, plus one method.
 
-What a plugin is given and gives back are the small dataclasses of this file; they live for one batch, in memory.
+What a plugin is given and gives back stands in ``exchange``; plugin authors import all of it from here.
 Everything a plugin produces is keyed by its identity: class, version, parameters, weights, fingerprint and numerics.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar, Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from audit.contributions import Contribution, Parts
-from audit.human_labels import HumanLabels
-from audit.images import Pixels
-from audit.plugin import API_VERSION, Component
-from audit.purges import Purge
-from audit.records import (
-    Abstained,
-    ClassLabel,
-    Draw,
-    Failed,
-    Filtered,
-    Finding,
-    Latent,
-    Probe,
-    Refused,
-    RunManifest,
-    Scored,
-    TextPrompt,
-    Verdict,
+from audit.exchange import (
+    Audited,
+    Column,
+    Context,
+    DrawBatch,
+    Encoded,
+    KnownAnswer,
+    Measured,
+    OnDisk,
+    Product,
+    Request,
+    Row,
+    ScoreBatch,
+    Value,
+    View,
 )
-from audit.reference import Reference
-from audit.table import ScoreTable
+from audit.plugin import API_VERSION, Component
+from audit.records import ClassLabel, Latent, Probe, TextPrompt
 
 __all__ = [
     "API_VERSION",
@@ -65,39 +58,6 @@ __all__ = [
 ]
 
 # ------------------------------------------------------------------------------------------------ generators
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One draw and the probe that it belongs to."""
-
-    draw: Draw
-    probe: Probe
-
-
-@dataclass(frozen=True, slots=True)
-class OnDisk:
-    """An image that already lies on disk and stays there; the run refers to it by path and digest."""
-
-    path: Path
-    data: bytes
-    """The file's bytes, read once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """An image that arrived encoded (from an API): the store keeps these very bytes, and they are what is scored."""
-
-    data: bytes
-    note: str = ""
-    """What the service said about it, such as the prompt that it drew instead."""
-
-
-Product = Pixels | Encoded | OnDisk | Refused | Filtered | Failed
-"""What a generator gives back for one request."""
-
-DrawBatch = Callable[[Sequence[Request]], Sequence[Product]]
-"""Draws a batch; gives one product a request, in order. Raises ``OutOfMemory`` where the batch is too large."""
 
 
 class Generator(Component, ABC):
@@ -158,79 +118,6 @@ class ProbeSuite(Component, ABC):
 # --------------------------------------------------------------------------------------------------- scorers
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column that a scorer fills."""
-
-    name: str
-    kind: Literal["number", "label", "vector"]
-    title: str = ""
-    """In plain words, for a reader."""
-    unit: str = ""
-    better: Literal["higher", "lower", "none"] = "none"
-    levels: tuple[str, ...] = ()
-    """The labels that a label column may hold."""
-    regional: bool = False
-    """Filled for regions (faces) rather than for the whole image."""
-    exact: bool = False
-    """Read off the file or the request, not judged by a classifier: there is no error to correct for."""
-
-
-Value = float | str | npt.NDArray[np.float32] | Scored | Abstained
-"""A number, label or vector (with ``Scored`` also its confidence), or an abstention with its reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What a scorer says of the whole image (region -1) or of one region of it (0, 1, ... by falling size)."""
-
-    values: Mapping[str, Value]
-    region: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One image as a scorer sees it."""
-
-    pixels: Pixels
-    image: str
-    """Digest of the stored bytes."""
-    codec: str
-    draw: Draw
-    probe: Probe
-    asked: tuple[int, int] | None = None
-    """Width and height asked of the generator."""
-    given: Mapping[str, Sequence[Row]] = field(default_factory=dict)
-    """Rows of the scorers named by ``requires``, for this image."""
-    file: Callable[[], bytes] = bytes
-    """Reads the stored bytes, for what decoding leaves behind (metadata, signatures); empty for made-up images."""
-
-
-ScoreBatch = Callable[[Sequence[View]], Sequence[Sequence[Row]]]
-"""Scores a batch; gives for each view its rows: first the whole image's, then those of its regions."""
-
-
-@dataclass(frozen=True, slots=True)
-class KnownAnswer:
-    """Made-up images of which it is known what a scorer must say of the whole of each."""
-
-    what: str
-    """What the images are, in words."""
-    images: tuple[Pixels, ...]
-    expected: Mapping[str, Sequence[float | str | Abstained]]
-    """Column -> what must come out, one an image. ``Abstained``: no value, whatever the reason."""
-    tolerance: float = 0.0
-    """Most that a number may be off."""
-    wrong: float = 0.0
-    """Share of images that the scorer promises to read wrongly at most; 0 where nothing excuses an error."""
-    unread: float = 0.0
-    """Share of images with an answer on which it may abstain."""
-    prompts: tuple[str, ...] = ()
-    """What each image was asked with; empty: nothing."""
-    files: tuple[bytes, ...] = ()
-    """The stored file of each image, for scorers that read it; empty: there is none."""
-
-
 class Scorer(Component, ABC):
     """Looks at one image at a time (in batches), never aggregates."""
 
@@ -285,37 +172,6 @@ class Scorer(Component, ABC):
 # --------------------------------------------------------------------------------------------------- metrics
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A finding and its contributions by cluster (none where it has no such form)."""
-
-    finding: Finding
-    contributions: Sequence[Contribution] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a metric is given."""
-
-    table: ScoreTable
-    generators: tuple[str, ...]
-    """The audited generators; reference sets are not among them."""
-    confidence: float
-    seed: int
-    columns: Mapping[str, Column]
-    """``scorer.column`` -> what it holds."""
-    protocols: Mapping[str, str]
-    """Scorer name -> protocol id of its columns."""
-    recipes: Mapping[str, str] = field(default_factory=dict)
-    """Scorer name -> digest of its class, parameters and weights, the same on every machine."""
-    references: Mapping[str, Reference] = field(default_factory=dict)
-    """Distributions that shares are laid beside, by their name in the spec."""
-    reference_ids: Mapping[str, str] = field(default_factory=dict)
-    """The same names -> what decides their figures (parameters, files), for the protocol of a finding that uses them."""
-    labels: Mapping[str, HumanLabels] = field(default_factory=dict)
-    """``scorer.column`` -> what people saw in some of the draws."""
-
-
 class Metric(Component, ABC):
     """Looks at the table of scores and draws, never at pixels; loads no model."""
 
@@ -357,23 +213,6 @@ class Metric(Component, ABC):
 
 
 # --------------------------------------------------------------------------------------------------- reports
-
-
-@dataclass(frozen=True, slots=True)
-class Audited:
-    """A finished run as a report sees it."""
-
-    manifest: RunManifest
-    findings: tuple[Finding, ...]
-    verdicts: tuple[Verdict, ...]
-    image: Callable[[str], Pixels | None]
-    """Pixels of an image digest; None where the image was purged."""
-    link: Callable[[str], str]
-    """Relative link from the report to the stored image; empty where there is none."""
-    faces: Callable[[str], Sequence[tuple[float, float, float, float]] | None]
-    """Boxes (left, top, right, bottom) in pixels; None where no detector looked."""
-    purges: tuple[Purge, ...] = ()
-    """Deletions of the run's images; after one, no picture of any image is shown."""
 
 
 class Report(Component, ABC):
