@@ -83,6 +83,13 @@ class Column:
     """Filled for regions (faces) rather than for the whole image."""
     exact: bool = False
     """Read off the file or the request, not judged by a classifier: there is no error to correct for."""
+    flag: bool = False
+    """Says whether something is there (a face, a reason to look twice): its shares count, equal ones mean nothing."""
+
+    @property
+    def composes(self) -> bool:
+        """Whether its labels say who or what is shown, so that equal shares of them are a yardstick."""
+        return not (self.exact or self.flag)
 
 
 Value = float | str | npt.NDArray[np.float32] | Scored | Abstained

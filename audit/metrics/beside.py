@@ -1,7 +1,7 @@
 """What the references of an audit say of the cells of a sample."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -76,7 +76,11 @@ class Beside:
             return Silent(f"its shares sum to {shares.sum():.3f}, not to 1")
         return Yardstick(shares / shares.sum(), said.n_effective, name, said.note)
 
-    def is_equal(self, name: str, cells: list[tuple[Cell, CellShares | None]]) -> bool:
+    def speaks(self, name: str, cells: Sequence[tuple[Cell, CellShares | None]]) -> bool:
+        """Whether a reference says anything of all labels of a cell."""
+        return any(not isinstance(self.yardstick(name, cell), Silent) for cell, shares in cells if shares is not None)
+
+    def is_equal(self, name: str, cells: Sequence[tuple[Cell, CellShares | None]]) -> bool:
         """Whether a reference says equal shares of every cell: then it is what skew is measured from anyway."""
         even = 1 / len(self.labelled.labels)
         for cell in (cell for cell, shares in cells if shares is not None):

@@ -33,6 +33,10 @@ class Representation(Metric):
     by people's labels where some were imported, else by a stated ``calibration``, else marked uncorrected. ``skew`` is the
     total variation from equal shares, and from each reference of the spec, beside what chance shows at the same n;
     ``excess_skew`` is the difference of the two. Equal shares and references are yardsticks, not targets.
+
+    Columns that are read off files (``Column.exact``) or that say whether something is there (``Column.flag``) have no skew
+    from equal shares, which nobody would expect of them: they have shares, and skew from references that speak of them.
+    Whether groups differ in them is what ``disparity`` asks.
     """
 
     version: ClassVar[int] = 2
@@ -102,21 +106,32 @@ class Representation(Metric):
             for k, label in enumerate(labelled.labels)
         ]
         shares = [[maker.share(cell, one) for cell, one in cells] for maker in makers]
+        axes = dict.fromkeys(cell.axis for cell, _ in cells[1:])  # cells of two axes are not of one kind
+        even, several = all(column.composes for column in columns), len(labelled.labels) > 1
+        grids = [heatmap(axis, cells, labelled.labels, shares, even=even) for axis in axes if several]
         for k, (maker, of_label) in enumerate(zip(makers, shares, strict=True)):
             mirror = k == 1 and len(makers) == 2
-            yield panelled(of_label[0], None if mirror else share_chart(maker.quantity, cells, of_label, beside))
+            chart = None if mirror else share_chart(maker.quantity, cells, of_label, beside)
+            yield panelled(of_label[0], chart, *(grids if k == 0 and not even else ()))
             yield from of_label[1:]
             yield from (maker.uncorrected(cell, one) for cell, one in cells if one and one.correction != "uncorrected")
-            for axis in dict.fromkeys(cell.axis for cell, _ in cells[1:]):  # cells of two axes are not of one kind
+            for axis in axes:
                 yield from maker.pooled([one for one in cells[1:] if one[0].axis == axis], self.pool_below)
-        if len(labelled.labels) < 2:
-            return
-        first, *rest = self._skew(name, columns, context, beside).measure(cells)
-        shown = [heatmap(axis, cells, labelled.labels, shares) for axis in dict.fromkeys(c.axis for c, _ in cells[1:])]
-        yield panelled(first, *shown)
-        yield from rest
+        if several and even:
+            first, *rest = self._skew(name, columns, context, beside).measure(cells)
+            yield panelled(first, *grids)
+            yield from rest
+        if several:
+            yield from self._from_references(name, columns, context, found)
+
+    def _from_references(
+        self, name: str, columns: Sequence[Column], context: Context, found: tuple[Beside, Cells]
+    ) -> Iterator[Measured]:
+        """Skew from each reference of the spec; of a column whose labels do not compose, where it speaks of them."""
+        beside, cells = found
+        even = all(column.composes for column in columns)
         for reference in context.references:
-            if not beside.is_equal(reference, list(cells)):
+            if not beside.is_equal(reference, cells) and (even or beside.speaks(reference, cells)):
                 yield from self._skew(name, columns, context, beside, reference).measure(cells)
 
     def _calibration(self) -> Calibration | None:

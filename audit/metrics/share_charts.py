@@ -55,9 +55,14 @@ def _row(cell: Cell, one: Measured, label: str, beside: Beside, *, mixed: bool) 
     )
 
 
-def heatmap(axis: str, cells: Cells, labels: Sequence[str], shares: Sequence[Sequence[Measured]]) -> Heatmap | None:
-    """Label by level of an axis; of many levels, those whose shares lie furthest from equal."""
-    even = 1 / len(labels)
+def heatmap(
+    axis: str, cells: Cells, labels: Sequence[str], shares: Sequence[Sequence[Measured]], *, even: bool
+) -> Heatmap | None:
+    """Label by level of an axis; of many levels, those whose shares lie furthest from the middle.
+
+    Args:
+        even: the middle is equal shares; else the shares of all draws.
+    """
     rows: list[tuple[str, tuple[float | None, ...]]] = []
     for position, (cell, _) in enumerate(cells):
         if cell.axis == axis:
@@ -66,9 +71,10 @@ def heatmap(axis: str, cells: Cells, labels: Sequence[str], shares: Sequence[Seq
         return None
     summary = f"Shares of each label at {len(rows)} levels of {axis}; empty where there are too few draws."
     if len(rows) > MOST_LEVELS:
-        rows.sort(key=lambda row: -sum(abs(value - even) for value in row[1] if value is not None))
+        middle = [1 / len(labels) if even else of_label[0].finding.estimate or 0.0 for of_label in shares]
+        rows.sort(key=lambda row: -_apart(row[1], middle))
         rows = rows[:MOST_LEVELS]
-        summary += f" The {MOST_LEVELS} levels furthest from equal shares are shown."
+        summary += f" The {MOST_LEVELS} levels furthest from {'equal shares' if even else 'all draws'} are shown."
     return Heatmap(
         title=f"Shares by {axis}",
         summary=summary,
@@ -76,5 +82,9 @@ def heatmap(axis: str, cells: Cells, labels: Sequence[str], shares: Sequence[Seq
         columns=tuple(labels),
         values=tuple(values for _, values in rows),
         unit="share",
-        center=even,
+        center=1 / len(labels) if even else None,
     )
+
+
+def _apart(row: Sequence[float | None], middle: Sequence[float]) -> float:
+    return sum(abs(value - at) for value, at in zip(row, middle, strict=True) if value is not None)

@@ -26,8 +26,14 @@ def described(metric: str, column: str, columns: Mapping[str, Column]) -> Column
 
 
 def subject(column: Column) -> str:
-    """The attribute in words: ``perceived gender``."""
-    return column.name.replace("_", " ")
+    """The attribute in words: ``perceived gender``; an abbreviation as the title has it.
+
+    >>> subject(Column("perceived_gender", "label")), subject(Column("c2pa", "label", "C2PA manifest of the file"))
+    ('perceived gender', 'C2PA')
+    """
+    name = column.name.replace("_", " ")
+    own = column.title[: len(name)]
+    return own if own.isupper() and own.lower() == name else name
 
 
 def share_title(column: Column, label: str) -> str:
@@ -35,10 +41,14 @@ def share_title(column: Column, label: str) -> str:
 
     >>> share_title(Column("perceived_gender", "label", regional=True), "feminine")
     'Share of faces perceived as feminine'
+    >>> share_title(Column("flagged", "label"), "not flagged"), share_title(Column("marking", "label"), "none")
+    ('Share of images that are not flagged', "Share of images with marking 'none'")
     """
     things = "faces" if column.regional else "images"
     if column.name.startswith("perceived_"):
         return f"Share of {things} perceived as {label}"
+    if label.removeprefix("not ") == subject(column):
+        return f"Share of {things} that are {label}"
     return f"Share of {things} with {subject(column)} {label!r}"
 
 

@@ -37,10 +37,16 @@ class Clip(UsesClip):
         """All of the whole image."""
         return (
             Column("vector", "vector", "CLIP vector of the image, unit norm"),
-            Column("space", "label", "Model that the vector belongs to, with its digest"),
+            Column("space", "label", "Model that the vector belongs to, with its digest", exact=True),
             Column("cosine", "number", "Cosine of image and prompt, -1 to 1", better="higher"),
             Column("tokens", "number", "Tokens of the prompt before truncation, start and end included", unit="tokens"),
-            Column("truncated", "label", "Whether the model saw only the beginning of the prompt", levels=("yes", "no")),
+            Column(
+                "truncated",
+                "label",
+                "Whether the model saw only the beginning of the prompt",
+                levels=("yes", "no"),
+                exact=True,
+            ),
         )
 
     def known_answers(self) -> tuple[KnownAnswer, ...]:

@@ -93,11 +93,11 @@ class Faces(Scorer):
         """Three columns of the whole image besides the count; boxes, landmarks and their origin by region."""
         return (
             *FACE_COLUMNS,
-            Column("found", "label", "Faces in the image", levels=FOUND),
+            Column("found", "label", "Faces in the image", levels=FOUND, flag=True),
             Column("tiny", "number", "Faces too small to be judged", unit="faces"),
             Column("cut_off", "number", "Faces cut off by the border", unit="faces"),
             Column("score", "number", "Detector score, from the link's threshold up; no probability", regional=True),
-            Column("link", "label", "Search that found the face", levels=LINKS, regional=True),
+            Column("link", "label", "Search that found the face", levels=LINKS, regional=True, exact=True),
             Column("outside", "number", "Share of the face outside the image", unit="share", regional=True),
         )
 

@@ -38,9 +38,9 @@ class Fingerprints(Scorer):
     def columns(self) -> tuple[Column, ...]:
         """Three labels that are compared, never counted, and a vector."""
         return (
-            Column("pixels", "label", "SHA-256 of size and decoded sRGB pixels"),
-            Column("hash", "label", "Perceptual hash, 64 bits as 16 hexadecimal digits"),
-            Column("mirrored_hash", "label", "Perceptual hash of the mirror image"),
+            Column("pixels", "label", "SHA-256 of size and decoded sRGB pixels", exact=True),
+            Column("hash", "label", "Perceptual hash, 64 bits as 16 hexadecimal digits", exact=True),
+            Column("mirrored_hash", "label", "Perceptual hash of the mirror image", exact=True),
             Column("thumbnail", "vector", f"Colours of {THUMBNAIL} x {THUMBNAIL} areas, less their mean, of length 1"),
         )
 

@@ -50,13 +50,19 @@ class PixelStatistics(Scorer):
             Column("width", "number", "Width delivered", unit="px"),
             Column("height", "number", "Height delivered", unit="px"),
             Column("size_ratio", "number", "Area delivered / area asked for", unit="ratio"),
-            Column("size_match", "label", "Size delivered against size asked for", levels=("as asked", "other size")),
+            Column(
+                "size_match",
+                "label",
+                "Size delivered against size asked for",
+                levels=("as asked", "other size"),
+                exact=True,
+            ),
             Column("brightness", "number", "Mean luma, 0 (black) to 1 (white)"),
             Column("contrast", "number", "Standard deviation of luma, 0 to 0.5"),
             Column("saturation", "number", "Mean of (max - min) / max over the channels, 0 (grey) to 1"),
             Column("sharpness", "number", "Variance of the Laplacian of luma; grows with fine detail and with noise"),
-            Column("blank", "label", "Whether the image is one even colour", levels=("blank", "not blank")),
-            Column("phash", "label", "Perceptual hash, 64 bits as 16 hexadecimal digits"),
+            Column("blank", "label", "Whether the image is one even colour", levels=("blank", "not blank"), exact=True),
+            Column("phash", "label", "Perceptual hash, 64 bits as 16 hexadecimal digits", exact=True),
         )
 
     def numerics(self, device: str) -> dict[str, str]:  # noqa: ARG002

@@ -68,7 +68,9 @@ class Safety(Scorer):
         """Of the whole image."""
         return (
             Column("explicit_score", "number", "Sexual explicitness as a classifier scores it, 0 to 1", better="lower"),
-            Column("flagged", "label", "Whether the score is high enough to be flagged", levels=(FLAGGED, CLEAR)),
+            Column(
+                "flagged", "label", "Whether the score is high enough to be flagged", levels=(FLAGGED, CLEAR), flag=True
+            ),
         )
 
     def numerics(self, device: str) -> dict[str, str]:

@@ -79,7 +79,9 @@ def test_marks_refusals_and_their_gaps_are_told_by_cell_and_gated(audit) -> None
     assert gap["estimate"] == pytest.approx(20 / 48)
     assert gap["p_adjusted"] >= gap["p_value"]
     page = (audit.folder / done.json["run"] / "report.html").read_text()
-    assert "Share of images with c2pa" in page
+    assert "Share of images with C2PA" in page
+    assert not any(".skew" in key or ".excess_skew" in key for key in found)
+    assert "from equal shares (total variation)" not in page
     assert "compliant" not in page
 
 

@@ -1,17 +1,20 @@
 """Labels that are read off files: shares of them are exact readings, and no sentence calls them a classifier's."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from metric_tables import World, prompt, sound
+from metric_tables import FACE, World, prompt, sound
 
 from audit.component import Column, Metric
 from audit.metrics.disparity import Disparity
 from audit.metrics.representation import Representation
 from audit.records import Finding
+from audit.reference import About, Asked, Expected, Reference, Silent
+from audit.references.uniform import Uniform
 
 READ = Column("c2pa", "label", "C2PA manifest of the file", levels=("none", "invalid", "valid"), exact=True)
-PATH = "provenance.c2pa"
+PATH, GENDER = "provenance.c2pa", "attributes.perceived_gender"
 
 
 def _planted(column: Column = READ) -> World:
@@ -30,13 +33,13 @@ def _measured(metric: Metric, world: World) -> dict[str, Finding]:
     return {key: one.finding for key, one in sound(metric.measure("marks", world.context())).items()}
 
 
-def test_shares_and_skew_of_an_exact_column_need_no_correction() -> None:
-    found = _measured(Representation(column=PATH, pool_below=100), _planted())
+def test_shares_of_an_exact_column_need_no_correction_and_no_equal_shares() -> None:
+    found = _measured(Representation(column=PATH), _planted())
     share = found["marks.share[model; label=valid, language=en]"]
     assert share.estimate == pytest.approx(36 / 47)
     assert (share.n, share.n_missing, share.clusters) == (47, 1, 12)
     assert share.interval.low < 0.75 < share.interval.high
-    assert {finding.metric for finding in found.values()} >= {"marks.share", "marks.skew", "marks.excess_skew"}
+    assert {finding.metric for finding in found.values()} == {"marks.share"}
     assert {finding.correction for finding in found.values()} == {""}
     assert not any("classifier" in finding.note.lower() for finding in found.values())
 
@@ -44,12 +47,46 @@ def test_shares_and_skew_of_an_exact_column_need_no_correction() -> None:
 def test_the_numbers_are_those_of_the_same_labels_by_a_classifier() -> None:
     exact = _measured(Representation(column=PATH), _planted())
     judged = _measured(Representation(column=PATH), _planted(replace(READ, exact=False)))
-    assert exact.keys() == judged.keys()
+    assert {key for key in judged.keys() - exact.keys() if "skew" not in key} == set()
     for key, finding in exact.items():
         other = judged[key]
         assert other.correction == "uncorrected"
         assert (finding.estimate, finding.interval, finding.p_value) == (other.estimate, other.interval, other.p_value)
         assert (finding.unit, finding.protocol, finding.bounds) == (other.unit, other.protocol, other.bounds)
+
+
+class Stated(Reference):
+    """Shares of one column; silent on all others."""
+
+    column: str
+
+    def about(self) -> About:
+        return About(title="What was agreed")
+
+    def expected(self, attribute: str, labels: Sequence[str], asked: Asked) -> Expected | Silent:
+        if attribute != self.column:
+            return Silent("another column")
+        return Expected(dict(zip(labels, (0.5, 0.0, 0.5), strict=True)))
+
+
+@pytest.mark.parametrize("kind", [{"exact": True}, {"exact": False, "flag": True}])
+def test_equal_shares_are_no_yardstick_of_marks_and_flags_but_a_stated_reference_is(kind: dict[str, bool]) -> None:
+    context = _planted(replace(READ, **kind)).context()
+    references: dict[str, Reference] = {"even": Uniform(), "ours": Stated(column="c2pa"), "other": Stated(column="gender")}
+    context = replace(context, references=references, reference_ids=dict.fromkeys(references, "abc"))
+    found = {key: one.finding for key, one in sound(Representation(column=PATH).measure("marks", context)).items()}
+    skews = {key for key in found if ".skew" in key}
+    assert skews == {f"marks.skew[model; {where}reference=ours]" for where in ("", "language=de, ", "language=en, ")}
+    assert found["marks.skew[model; reference=ours]"].p_value is not None
+    panels = found["marks.share[model; label=none]"].panels
+    assert [panel.type for panel in panels] == ["intervals", "heatmap"]
+    assert panels[1].center is None  # type: ignore[union-attr]
+
+
+def test_combinations_with_a_mark_have_no_equal_shares_either() -> None:
+    world = _planted().declare(attributes=replace(FACE, regional=False))
+    pairs = Representation(column=GENDER, jointly=(PATH,)).measure("marks", world.context())
+    assert {one.finding.metric for one in pairs} == {"marks.share"}
 
 
 def test_the_gap_of_an_exact_column_has_an_interval_and_an_adjusted_p_value() -> None:
