@@ -10,10 +10,10 @@ from scipy import special
 
 from audit.component import Measured
 from audit.metrics.averages import panelled, sentences
-from audit.metrics.label_shares import LabelShares
+from audit.metrics.label_shares import CellShares, LabelShares
 from audit.metrics.label_tables import Asked
 from audit.metrics.levels import ONE_PROBE
-from audit.metrics.readings import corrected_protocol
+from audit.metrics.readings import Correction, corrected_protocol
 from audit.metrics.sample import Cell, Floats, contributions, why_missing
 from audit.metrics.yardsticks import LevelImages, Yardsticks, named
 from audit.panels import Heatmap
@@ -192,7 +192,7 @@ class Amplified:
                 correction.note if correction else "",
                 why_missing(self.labelled.reason[missing]),
             ),
-            correction=correction.correction if correction else "uncorrected",
+            correction=_corrected(self.labelled, correction),
         )
 
     def _moved(self) -> Heatmap | None:
@@ -231,6 +231,11 @@ def _concluded(ends: tuple[float, float] | None, p: float | None) -> str:
     if ends[1] < 0:
         return f"Evidence that the images even out what the reference says (p {p:.3g})"
     return f"Not shown to exaggerate or to even out what the reference says (p {p:.3g})"
+
+
+def _corrected(labelled: LabelShares, shares: CellShares | None) -> Correction:
+    """What shares were corrected by; empty where labels are exact."""
+    return labelled.plain if shares is None or shares.correction == "uncorrected" else shares.correction
 
 
 def _refused(blank: Finding, why: str) -> Measured:

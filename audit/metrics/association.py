@@ -113,10 +113,12 @@ class Association(Metric):
             min_n=self.min_n,
             source=self.source,
             note=asked.left_out,
+            exact=column.column.exact,
         )
 
     def _together(self, name: str, asked: Asked, columns: tuple[LabelColumn, LabelColumn], context: Context) -> Recipe:
         one, two = columns
+        exact = one.column.exact and two.column.exact
         within = f" within {self.by}" if self.by else ""
         told = f"mutual information{within}, less its permutations{otherwise(self.stated)}"
         return Recipe(
@@ -129,7 +131,8 @@ class Association(Metric):
             confidence=context.confidence,
             min_n=self.min_n,
             source=self.source,
-            note=sentences(MISREAD, asked.left_out),
+            note=sentences("" if exact else MISREAD, asked.left_out),
+            exact=exact,
         )
 
 

@@ -51,6 +51,8 @@ class Recipe:
     min_n: int
     source: str
     note: str = ""
+    exact: bool = False
+    """All labels are read off files or requests, so that there is nothing to correct."""
 
     def blank(self, counted: Counted) -> Finding:
         """The finding without an estimate."""
@@ -70,8 +72,8 @@ class Recipe:
             clusters=0,
             method="none",
             source=self.source,
-            note=sentences(self.note, UNCORRECTED, counted.missing),
-            correction="uncorrected",
+            note=sentences(self.note, "" if self.exact else UNCORRECTED, counted.missing),
+            correction="" if self.exact else "uncorrected",
         )
 
     def refused(self, counted: Counted, why: str) -> Finding:

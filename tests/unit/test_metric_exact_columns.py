@@ -7,6 +7,8 @@ import pytest
 from metric_tables import FACE, World, prompt, sound
 
 from audit.component import Column, Metric
+from audit.metrics.amplification import Amplification
+from audit.metrics.association import Association
 from audit.metrics.disparity import Disparity
 from audit.metrics.representation import Representation
 from audit.records import Finding
@@ -99,3 +101,41 @@ def test_the_gap_of_an_exact_column_has_an_interval_and_an_adjusted_p_value() ->
     assert apart.interval.high < 0
     assert {finding.correction for finding in found.values()} == {""}
     assert not any("classifier" in finding.note for finding in found.values())
+
+
+# ------------------------------------------------------------------------------------- what goes together
+
+
+MARKED = Column("marking", "label", levels=("none", "other"), exact=True)
+
+
+def _two(first: Column, second: Column) -> World:
+    """Two columns of 12 prompts a language, four files each."""
+    world = World().declare(provenance=first).declare(provenance=second)
+    for place in range(24):
+        language = "de" if place < 12 else "en"
+        for index in range(4):
+            values = {PATH: first.levels[(place + index) % 2], "provenance.marking": second.levels[index % 2]}
+            world.draw("model", prompt(f"{place}", language=language), index, values)
+    return world
+
+
+@pytest.mark.parametrize("exact", [(True, True), (True, False), (False, True)])
+def test_associations_are_uncorrected_only_where_a_classifier_judged(exact: tuple[bool, bool]) -> None:
+    world = _two(*(replace(column, exact=one) for column, one in zip((READ, MARKED), exact, strict=True)))
+    found = _measured(Association(column=PATH, other="provenance.marking", by="language"), world)
+    for key, finding in found.items():
+        judged = not exact[0] if "information" in key else not all(exact)
+        assert finding.correction == ("uncorrected" if judged else "")
+        assert ("classifier" in finding.note) == judged, key
+    assert {finding.metric for finding in found.values()} == {"marks.information", "marks.dependence"}
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_amplification_is_uncorrected_only_where_a_classifier_judged(exact: bool) -> None:
+    context = _planted(replace(READ, exact=exact)).context()
+    for column in ("c2pa", "another"):  # the reference speaks, or is silent
+        stated = replace(context, references={"ours": Stated(column=column)}, reference_ids={"ours": "abc"})
+        for one in sound(Amplification(column=PATH, by="language").measure("marks", stated)).values():
+            assert one.finding.correction == ("" if exact else "uncorrected")
+            assert ("classifier" in one.finding.note) == (not exact and column == "c2pa")
