@@ -115,7 +115,7 @@ def summarise(plan: Plan) -> PlanSummary:
     """Count a plan's cells and what they can detect."""
     cells = [cell for generator in plan.generators if generator.name in plan.audited for cell in _cells(plan, generator)]
     read = {column for metric in plan.metrics for column in metric.component.reads()}
-    columns = tuple(name for name, column in plan.columns.items() if name in read and column.kind == "label")
+    columns = tuple(n for n, column in plan.columns.items() if n in read and column.kind == "label" and not column.exact)
     labels = [_label_widths(plan, g) for g in plan.generators if columns and g.name in plan.audited and g.total > 1]
     return PlanSummary(plan, tuple(cells), tuple(labels), columns)
 

@@ -68,3 +68,13 @@ def test_draws_of_one_prompt_or_of_latents_are_independent() -> None:
     found = summary(probes=[{"use": "latents", "params": {"count": 300}}], generators=[{"use": "phantom"}])
     design = Design(300, 1, 0.0)
     assert found.labels[0].labelled[100] == pytest.approx(half_width_of_labels(100, design, correlation=0.8))
+
+
+def test_labels_by_people_are_offered_for_what_a_classifier_judges_alone() -> None:
+    """Sizes and digests are read off the file: nobody's eyes make them better."""
+    scorers = [{"use": "phantom_oracle"}, {"use": "pixels"}, {"use": "fingerprints"}]
+    read = {"use": "representation", "name": "sizes", "params": {"column": "pixels.size_match"}}
+    only = summary(scorers=scorers, metrics=[read])
+    assert (only.labels, only.label_columns) == ((), ())
+    assert not any("Labels by people" in title for title, *_ in only.tables())
+    assert summary(scorers=scorers, metrics=[read, *SPEC["metrics"]]).label_columns == summary().label_columns
