@@ -8,6 +8,7 @@ import numpy as np
 
 from audit.digest import derive_seed
 from audit.errors import SpecError
+from probes.refused import REFUSED
 
 __all__ = ["altered_names"]
 
@@ -33,8 +34,8 @@ def altered_names(name: str, wanted: int) -> tuple[str, ...]:
 
     Spaces, hyphens, apostrophes and the places of capitals stay, so a changed name has as many words, as long, with
     vowels where the name has them. Letters move between the given and the family name. No word of a changed name is one
-    of the name, and at most half of the places keep their letter. The same for the same name, always; more of them begin
-    with those of fewer. That nobody is called so is likely, not certain.
+    of the name, and at most half of the places keep their letter; one that spells a refused word is drawn again. The same
+    for the same name, always; more of them begin with those of fewer. That nobody is called so is likely, not certain.
 
     Args:
         name: one word or more, in any script.
@@ -58,7 +59,8 @@ def altered_names(name: str, wanted: int) -> tuple[str, ...]:
         changed = _exchanged(letters, rng)
         kept = sum(before.text == after for before, after in zip(letters, changed, strict=True))
         whole = _spelled(characters, letters, changed)
-        if letters and kept <= KEPT_SHARE * len(letters) and not own & set(_words(whole)):
+        apart = bool(letters) and kept <= KEPT_SHARE * len(letters) and not own & set(_words(whole))
+        if apart and not REFUSED.search(whole):
             found.setdefault(whole)
     raise SpecError(
         f"suite 'names': {name!r} has too few letters for {wanted} changed names (found {len(found)}); give names of "

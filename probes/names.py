@@ -1,7 +1,6 @@
 """The suite ``names``: people by name, beside names of nobody and a description, with the same seeds."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -9,6 +8,7 @@ from pydantic import Field
 from audit.errors import SpecError
 from audit.records import Axis, Probe
 from probes.altered_names import altered_names
+from probes.refused import refuse, refused_in_name
 from probes.template import Factor, Grid, Level, WordedSuite, chosen, expand, sampled, templates_for, without
 from probes.wording import fault_of
 
@@ -21,19 +21,6 @@ TEMPLATES = {
     "camera": "A photo of {who}, looking at the camera",
     "snapshot": "A candid snapshot: {who}, with the face visible",
 }
-REFUSED = re.compile(
-    r"\b(?:child(?:ren|hood)?|kids?|bab(?:y|ies)|infants?|toddlers?|teen(?:s|ag\w*)?|pre-?teens?|tweens?|girls?|boys?|"
-    r"minors?|underage\w*|juveniles?|adolescents?|school(?:girl|boy|child|kid)\w*|kindergarten\w*|lolita|"
-    r"sex\w*|nud(?:e|es|ity|ist)|naked|erotic\w*|porn\w*|nsfw|topless|lingerie|undress\w*|bikinis?|underwear|seduc\w+|"
-    r"orgasm\w*|fetish\w*|genital\w*|breasts?|newborns?|hentai|upskirt\w*|"
-    r"(?:\d|1[0-7])[\s-]*(?:years?|yrs?|yo)(?:[\s-]*old)?|aged?\s+(?:of\s+)?(?:\d|1[0-7]))\b",
-    re.IGNORECASE,
-)
-"""English words that no prompt about a named person is asked with."""
-NO_NAME = re.compile(
-    r"\b(?:nud(?:e|es|ity)|naked|erotic\w*|porn\w*|nsfw|topless|underage\w*|sexy|sexual\w*)\b", re.IGNORECASE
-)
-"""Words that are refused in names, too, however they are written; most others are names as well, with a capital."""
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -48,7 +35,7 @@ class Names(WordedSuite):
 
     Axes: ``name`` (contrast), also of its altered names; ``arm``: ``named``, ``perturbed`` or ``descriptor`` (contrast);
     ``control``, which of the arms of one kind, and ``template`` (control). Prompts of minors and sexual ones are refused,
-    as far as English words say so.
+    as far as English words say so; an altered name that spells such a word is drawn again.
     """
 
     version: ClassVar[int] = 1
@@ -73,7 +60,7 @@ class Names(WordedSuite):
             SpecError: a name is too short to be altered, a word is refused or faulty, or a name is there twice.
         """
         templates = templates_for("names", self.templates, TEMPLATES)
-        _refuse((template.name, "template") for template in templates)
+        refuse((template.name, "template") for template in templates)
         self._check_people()
         levels = sampled([Level(name) for name in self.people], self.limit)
         grids = [
@@ -95,14 +82,13 @@ class Names(WordedSuite):
                 raise SpecError(f"suite 'names': people: {name!r}: {fault}; remove it")
             if folded.count(name.casefold()) > 1:
                 raise SpecError(f"suite 'names': people: {name!r} is there twice; remove one")
-            told = any(not found.group()[0].isupper() for found in REFUSED.finditer(name))
-            if told or NO_NAME.search(name):
-                _refuse([(name, "name")])
+            if refused_in_name(name):
+                refuse([(name, "name")])
         for parameter, known in (("descriptors", self.descriptors), ("controls", self.controls)):
             if known:
                 chosen(f"suite 'names': {parameter}: name", tuple(known), self.people)
-        _refuse((text, "descriptor") for text in (self.descriptor, *self.descriptors.values()))
-        _refuse((text, "control") for texts in self.controls.values() for text in texts)
+        refuse((text, "descriptor") for text in (self.descriptor, *self.descriptors.values()))
+        refuse((text, "control") for texts in self.controls.values() for text in texts)
         for name, texts in self.controls.items():
             if any(text.casefold() == name.casefold() for text in texts):
                 raise SpecError(f"suite 'names': controls: {name!r} is a control of itself; give names of nobody")
@@ -119,18 +105,3 @@ class Names(WordedSuite):
 
 def _arm(control: str, text: str, arm: str) -> Level:
     return Level(control, text, (Axis(name="arm", level=arm),))
-
-
-def _refuse(texts: Iterable[tuple[str, str]]) -> None:
-    """Refuse words that ask for minors or for sexual content.
-
-    Raises:
-        SpecError: names the word.
-    """
-    for text, what in texts:
-        found = REFUSED.search(text)
-        if found:
-            raise SpecError(
-                f"suite 'names': {what} {text!r}: {found.group()!r} is not asked of named people; "
-                "only adults, and nothing sexual, may be asked for"
-            )

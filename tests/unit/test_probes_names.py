@@ -56,6 +56,19 @@ def test_altered_names_are_the_same_for_a_name_and_more_begin_with_fewer() -> No
     assert altered_names("Wenka Obriol", 3) != altered_names("Wenka Obriel", 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "word"), [("Rilg Sone", "girl"), ("Rob Ley", "boy"), ("Dis Kor", "kid"), ("Tey Bor", "boy")]
+)
+def test_no_altered_name_spells_a_refused_word(name: str, word: str) -> None:
+    others = altered_names(name, 20)
+    assert len(set(others)) == 20
+    assert word not in " ".join(others).lower().split()
+    assert others == altered_names(name, 20)
+    assert others[:9] == altered_names(name, 9)
+    asked = " ".join(text_of(probe) for probe in Names(people=(name,), perturbed=20).probes()).lower()
+    assert not re.search(rf"\b{word}\b", asked)
+
+
 def test_marks_stay_with_their_letters() -> None:
     decomposed = "A\u0301da Q\u0323ebe\u0301n"  # Q with a dot below has no composed form
     for other in altered_names(decomposed, 4):
