@@ -6,7 +6,7 @@ levels are *arms* makes counterfactuals: probes that agree on everything else sh
 """
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
@@ -80,8 +80,7 @@ def expand(grid: Grid) -> tuple[Probe, ...]:
     """
     for factor in grid.factors:
         _check_levels(grid.suite, factor)
-    for template in grid.templates:
-        _check_gaps(grid, template)
+    _check_gaps(grid)
     cells = product(*(factor.levels for factor in grid.factors))
     return tuple(_probe(grid, cell, template) for cell in cells for template in grid.templates)
 
@@ -125,16 +124,24 @@ def _check_levels(suite: str, factor: Factor) -> None:
         seen.add(level.name)
 
 
-def _check_gaps(grid: Grid, template: Template) -> None:
-    slots = {factor.slot for factor in grid.factors if factor.slot}
-    shown = ", ".join(f"{{{slot}}}" for slot in sorted(slots))
-    for slot in sorted(template.slots - slots):
-        raise SpecError(f"suite {grid.suite!r}: template {template.name!r}: nothing fills {{{slot}}}; it may use {shown}")
-    for slot in sorted(slots - template.slots):
-        raise SpecError(
-            f"suite {grid.suite!r}: template {template.name!r}: it lacks {{{slot}}}, so all of them would ask the same; "
-            f"it must use {shown}"
-        )
+def _check_gaps(grid: Grid) -> None:
+    slots = frozenset(factor.slot for factor in grid.factors if factor.slot)
+    faults = [fault for template in grid.templates for fault in _gap_faults(template, slots)]
+    if faults:
+        raise SpecError(f"suite {grid.suite!r}: {'; '.join(faults)}")
+
+
+def _gap_faults(template: Template, slots: frozenset[str]) -> Iterator[str]:
+    """What is wrong with the gaps of a template: those that nothing fills, and those that it lacks."""
+    beyond, lacking, known = (_shown(gaps) for gaps in (template.slots - slots, slots - template.slots, slots))
+    if beyond:
+        yield f"template {template.name!r}: nothing fills {beyond}; it may use {known}"
+    if lacking:
+        yield f"template {template.name!r}: it lacks {lacking}, so all of them would ask the same; it must use {known}"
+
+
+def _shown(gaps: Iterable[str]) -> str:
+    return ", ".join(f"{{{gap}}}" for gap in sorted(gaps))
 
 
 # ------------------------------------------------------------------------------------------------ what is left out
@@ -174,15 +181,18 @@ def chosen(what: str, wanted: Sequence[str], known: Sequence[str]) -> tuple[str,
     """The known names that are wanted, in their own order; all of them where none is named.
 
     Raises:
-        SpecError: a name is unknown (the message has the nearest known ones) or stands there twice.
+        SpecError: names are unknown (the message has the nearest known ones) or stand there twice; all of them are told.
     """
+    faults = []
     for position, name in enumerate(wanted):
-        if name not in known:
+        if name in wanted[:position]:
+            faults.append(f"{name!r} is named twice; remove one")
+        elif name not in known:
             near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.4) or list(known[:8])
             more = "" if len(known) <= len(near) else f" ({len(known)} are known)"
-            raise SpecError(f"{what} {name!r} is unknown; nearest: {', '.join(map(repr, near))}{more}")
-        if name in wanted[:position]:
-            raise SpecError(f"{what} {name!r} is named twice; remove one")
+            faults.append(f"{name!r} is unknown; nearest: {', '.join(map(repr, near))}{more}")
+    if faults:
+        raise SpecError(f"{what} {'; '.join(faults)}")
     return tuple(name for name in known if name in wanted) if wanted else tuple(known)
 
 
@@ -229,10 +239,18 @@ def templates_for(suite: str, wanted: Sequence[str], shipped: Mapping[str, str])
     """Shipped templates by name and own ones by their text, which is then also their name; all shipped where none is named.
 
     Raises:
-        SpecError: an unknown name, a faulty sentence, or one that stands there twice.
+        SpecError: unknown names, faulty sentences, or some that stand there twice; all of them are told.
     """
     own = [text for text in wanted if "{" in text or "}" in text]
     known = [*shipped, *dict.fromkeys(own)]
     what = f"suite {suite!r}: template (one of your own has a gap such as {{a person}})"
     names = chosen(what, wanted, known) if wanted else tuple(shipped)
-    return tuple(parse_template(name, shipped.get(name, name)) for name in names)
+    templates, faults = [], []
+    for name in names:
+        try:
+            templates.append(parse_template(name, shipped.get(name, name)))
+        except SpecError as error:
+            faults.append(str(error))
+    if faults:
+        raise SpecError("; ".join(faults))
+    return tuple(templates)

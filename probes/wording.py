@@ -6,7 +6,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from audit.errors import SpecError
@@ -70,32 +70,39 @@ def parse_template(name: str, text: str) -> Template:
     """Parse a sentence with gaps.
 
     Raises:
-        SpecError: a brace is unmatched, a gap is not a plain name, or the text holds a control character.
+        SpecError: braces are unmatched, gaps are no plain names, or the text holds a control character; all are told.
     """
-    fault = fault_of(text)
-    if fault:
-        raise SpecError(f"template {name!r}: {fault}; remove it")
+    faults = list(_faults(text))
+    if faults:
+        raise SpecError(f"template {name!r}: {'; '.join(faults)}")
     parts: list[str | Gap] = []
     end = 0
     for token in TOKEN.finditer(text):
-        parts.append(text[end : token.start()])
-        parts.append(_part(name, token))
+        part = _part(token)
+        assert part is not None
+        parts += [text[end : token.start()], part]
         end = token.end()
     parts.append(text[end:])
     return Template(name, tuple(part for part in parts if part))
 
 
-def _part(name: str, token: re.Match[str]) -> str | Gap:
+def _faults(text: str) -> Iterator[str]:
+    """What is wrong with a sentence, each with its remedy."""
+    if fault := fault_of(text):
+        yield f"{fault}; remove it"
+    wrong = [f"{t.group(0)!r} at position {t.start() + 1}" for t in TOKEN.finditer(text) if _part(t) is None]
+    if wrong:
+        are = "is no gap" if len(wrong) == 1 else "are no gaps"
+        yield f"{', '.join(wrong)} {are}; write {{person}} or {{a person}}, and {{{{ or }}}} for a literal brace"
+
+
+def _part(token: re.Match[str]) -> str | Gap | None:
+    """A literal brace, or a gap; None where it is neither."""
     whole, inner = token.group(0), token.group(1)
     if whole in ("{{", "}}"):
         return whole[0]
     gap = GAP.fullmatch(inner) if inner is not None else None
-    if gap is None:
-        found = f"{whole!r} at position {token.start() + 1}"
-        raise SpecError(
-            f"template {name!r}: {found} is no gap; write {{person}} or {{a person}}, and {{{{ or }}}} for a literal brace"
-        )
-    return Gap(gap.group(2), gap.group(1) or "")
+    return Gap(gap.group(2), gap.group(1) or "") if gap else None
 
 
 def fault_of(text: str) -> str:

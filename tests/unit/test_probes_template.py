@@ -93,6 +93,25 @@ def test_a_template_must_use_every_gap_and_no_other() -> None:
         expand(Grid("tested", (one,), (parse_template("x", "{one} {two}"),)))
 
 
+def test_all_faults_of_all_templates_are_told_at_once() -> None:
+    one = factor("one", ["a"])
+    with pytest.raises(SpecError) as gaps:
+        expand(Grid("tested", (one,), (parse_template("x", "{two} {three}"), parse_template("y", "{one} {four}"))))
+    assert str(gaps.value) == (
+        "suite 'tested': template 'x': nothing fills {three}, {two}; it may use {one}; template 'x': it lacks {one}, so "
+        "all of them would ask the same; it must use {one}; template 'y': nothing fills {four}; it may use {one}"
+    )
+    with pytest.raises(SpecError) as sentences:
+        templates_for("s", ("{One} and {two} {", "a} photo\x07", "{fine}"), {"portrait": "A portrait of {a person}"})
+    assert str(sentences.value) == (
+        "template '{One} and {two} {': '{One}' at position 1, '{' at position 17 are no gaps; write {person} or {a "
+        "person}, and {{ or }} for a literal brace; template 'a} photo\\x07': control character U+0007 at position 9; remove it; "
+        "'}' at position 2 is no gap; write {person} or {a person}, and {{ or }} for a literal brace"
+    )
+    with pytest.raises(SpecError, match=r"'portrai' is unknown; .*; 'phot' is unknown; .*; 'photo' is named"):
+        templates_for("s", ("portrai", "phot", "photo", "photo"), {"portrait": "{a person}", "photo": "{person}"})
+
+
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
