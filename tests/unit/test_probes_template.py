@@ -105,8 +105,8 @@ def test_all_faults_of_all_templates_are_told_at_once() -> None:
         templates_for("s", ("{One} and {two} {", "a} photo\x07", "{fine}"), {"portrait": "A portrait of {a person}"})
     assert str(sentences.value) == (
         "template '{One} and {two} {': '{One}' at position 1, '{' at position 17 are no gaps; write {person} or {a "
-        "person}, and {{ or }} for a literal brace; template 'a} photo\\x07': control character U+0007 at position 9; remove it; "
-        "'}' at position 2 is no gap; write {person} or {a person}, and {{ or }} for a literal brace"
+        "person}, and {{ or }} for a literal brace; template 'a} photo\\x07': control character U+0007 at position 9; "
+        "remove it; '}' at position 2 is no gap; write {person} or {a person}, and {{ or }} for a literal brace"
     )
     with pytest.raises(SpecError, match=r"'portrai' is unknown; .*; 'phot' is unknown; .*; 'photo' is named"):
         templates_for("s", ("portrai", "phot", "photo", "photo"), {"portrait": "{a person}", "photo": "{person}"})
