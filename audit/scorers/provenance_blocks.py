@@ -1,7 +1,7 @@
 """The blocks of an image file that carry words about the picture: text chunks, EXIF, XMP, IPTC. Nothing is decoded.
 
 The files come from outside: every length is held against the bytes that are there, no more than ``MOST_BLOCKS`` are
-walked, and compressed text is opened up to ``TEXT_LIMIT`` characters only.
+walked, and compressed text is opened up to ``TEXT_LIMIT`` bytes only, all texts together up to ``TEXTS_LIMIT``.
 """
 
 import struct
@@ -18,11 +18,14 @@ MOST_BLOCKS = 65_536
 TEXT_LIMIT = 2**20
 """Bytes read of one text, EXIF or XMP block; what lies beyond is left out."""
 MOST_TEXTS = 64
+TEXTS_LIMIT = 4 * TEXT_LIMIT
+"""Bytes read of all texts of a file together, XMP aside; of those that come later the keyword alone is kept."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
 EXIF_HEAD = b"Exif\x00\x00"
 XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\x00"
 PHOTOSHOP_HEAD = b"Photoshop 3.0\x00"
+TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 XMP_KEYWORD = "XML:com.adobe.xmp"
 STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 """JPEG markers without a length."""
@@ -79,16 +82,20 @@ def blocks(data: bytes) -> Blocks:
 def _of_png(data: bytes) -> Blocks:
     texts: list[tuple[str, str]] = []
     exif = xmp = b""
+    seen, room = 0, TEXTS_LIMIT
     for kind, body in _png_chunks(data):
         if kind == b"eXIf":
             exif = exif or body[:TEXT_LIMIT]
-        elif kind in (b"tEXt", b"zTXt", b"iTXt") and len(texts) < MOST_TEXTS:
+        elif kind in TEXT_CHUNKS and seen < MOST_TEXTS:
+            seen += 1
             keyword, _, rest = body.partition(b"\x00")
-            name, text = keyword[:79].decode("latin-1"), _png_text(kind, rest)
+            name = keyword[:79].decode("latin-1")
             if name == XMP_KEYWORD:
-                xmp = xmp or text
-            else:
-                texts.append((name, text.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace")))
+                xmp = xmp or _png_text(kind, rest, TEXT_LIMIT)
+                continue
+            text = _png_text(kind, rest, min(room, TEXT_LIMIT))
+            room -= len(text)
+            texts.append((name, text.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace")))
     return Blocks(tuple(texts), exif, xmp)
 
 
@@ -105,14 +112,14 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + size
 
 
-def _png_text(kind: bytes, rest: bytes) -> bytes:
-    """The text of a chunk after its keyword; empty where it cannot be opened."""
+def _png_text(kind: bytes, rest: bytes, limit: int) -> bytes:
+    """The text of a chunk after its keyword, at most so many bytes of it; empty where it cannot be opened."""
     if kind == b"zTXt":
-        return _inflated(rest[1:])
+        return _inflated(rest[1:], limit)
     if kind == b"tEXt":
-        return rest[:TEXT_LIMIT]
+        return rest[:limit]
     packed, (_, _, text) = rest[:1] == b"\x01", _three(rest[2:])
-    return _inflated(text) if packed else text[:TEXT_LIMIT]
+    return _inflated(text, limit) if packed else text[:limit]
 
 
 def _three(rest: bytes) -> tuple[bytes, bytes, bytes]:
@@ -122,9 +129,11 @@ def _three(rest: bytes) -> tuple[bytes, bytes, bytes]:
     return language, translated, text
 
 
-def _inflated(data: bytes) -> bytes:
+def _inflated(data: bytes, limit: int) -> bytes:
+    if limit < 1:  # to zlib, 0 is no limit
+        return b""
     try:
-        return zlib.decompressobj().decompress(data, TEXT_LIMIT)
+        return zlib.decompressobj().decompress(data, limit)
     except zlib.error:
         return b""
 

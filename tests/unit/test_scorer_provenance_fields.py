@@ -22,7 +22,7 @@ from audit.component import Value
 from audit.doctor import OpenScorer, check_scorer
 from audit.scorers import provenance_marks
 from audit.scorers.provenance import Provenance
-from audit.scorers.provenance_blocks import TEXT_LIMIT, Blocks, blocks
+from audit.scorers.provenance_blocks import TEXT_LIMIT, TEXTS_LIMIT, Blocks, blocks
 from audit.scorers.provenance_fields import exif_fields, xmp_property
 
 XMP = (
@@ -159,10 +159,31 @@ def test_a_text_that_unpacks_without_end_is_read_to_the_limit_only() -> None:
     bomb = zlib.compress(bytes(64 * TEXT_LIMIT), 9)
     file = with_chunks(*(chunk(b"zTXt", b"Comment\x00\x00" + bomb) for _ in range(8)))
     found = blocks(file)
-    assert [len(text) for _, text in found.texts] == [TEXT_LIMIT] * 8
+    assert [len(text) for _, text in found.texts] == [TEXT_LIMIT] * 4 + [0] * 4
     started = time.perf_counter()
     assert read(file)[0]["c2pa"] == "none"
     assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("keyword", [b"Comment", b"XML:com.adobe.xmp"])
+def test_many_texts_together_take_neither_memory_nor_time(keyword: bytes) -> None:
+    bomb = zlib.compress(bytes(64 * TEXT_LIMIT), 9)
+    file = with_chunks(*(chunk(b"zTXt", keyword + b"\x00\x00" + bomb) for _ in range(400)))
+    tracemalloc.start()
+    try:
+        started = time.perf_counter()
+        found = blocks(file)
+        assert time.perf_counter() - started < 1
+        assert tracemalloc.get_traced_memory()[1] < 12 * TEXT_LIMIT
+    finally:
+        tracemalloc.stop()
+    assert sum(len(text) for _, text in found.texts) + len(found.xmp) <= TEXTS_LIMIT
+
+
+def test_a_generators_keyword_counts_behind_texts_that_take_all_the_room() -> None:
+    long = [chunk(b"tEXt", b"Comment\x00" + b"x" * TEXT_LIMIT) for _ in range(6)]
+    (found,) = read(with_chunks(*long, chunk(b"zTXt", b"parameters\x00\x00" + zlib.compress(SETTINGS.encode()))))
+    assert (found["generator_field"], found["marking"]) == ("PNG text", "as generated")
 
 
 def test_entities_in_xmp_are_never_expanded() -> None:
