@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from audit.stats import distances, kernels
+from audit.stats import kernels, moments
 from audit.stats.distances import Moments, frechet, frechet_from_features
 from audit.stats.diversity import cosine_diversity
 from audit.stats.intervals import cluster_mean
@@ -100,7 +100,7 @@ def test_moments_of_parts_merge_into_those_of_the_whole() -> None:
 
 
 def test_memory_of_the_moments_does_not_grow_with_n(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distances, "BLOCK", 256)
+    monkeypatch.setattr(moments, "BLOCK", 256)
 
     def peak(n: int) -> int:
         rows = np.ones((n, 64), dtype=np.float32)
