@@ -59,14 +59,18 @@ def where_words(finding: Finding) -> str:
 
 
 def _where_words(finding: Finding, leave_out: frozenset[str]) -> str:
-    """``feminine``, ``baker minus pilot``, ``nurse, feminine``, ``age older, occupation nurse, feminine``."""
+    """``feminine``, ``baker minus pilot``, ``nurse, feminine``, ``age older, occupation nurse, feminine``.
+
+    What is no difference of two levels is ``compared with`` what it is against.
+    """
     where = {name: level for name, level in sorted(finding.where.items()) if name not in leave_out}
     off = finding.where.get(AGAINST)
     if off is not None:
         from_axes = [name for name in finding.where if name != AGAINST and name not in IN_THE_TITLE]
         if len(from_axes) == 1:
             where = {name: level for name, level in where.items() if name not in (AGAINST, from_axes[0])}
-            where["minus"] = f"{finding.where[from_axes[0]]} minus {off}"
+            joined = "minus" if finding.metric.endswith("difference") else "compared with"
+            where["minus"] = f"{finding.where[from_axes[0]]} {joined} {off}"
     axes = [name for name in where if name not in IN_THE_TITLE]
     alone = len(axes) == 1 or off is not None
     parts = [where[name] if alone else f"{_plain(name)} {where[name]}" for name in axes]

@@ -130,6 +130,18 @@ def test_a_difference_says_its_direction() -> None:
     assert "against judge" not in Page(render(audited(group, costs=()))).text
 
 
+def test_what_is_no_difference_of_levels_is_compared_and_not_taken_off() -> None:
+    group = [
+        finding("likeness.consistency", where={"name": name, "against": what})
+        for name in ("Ada", "Bea")
+        for what in ("altered names", "description")
+    ]
+    assert cell_label(group[0], group, shared_axes(group)) == "Ada compared with altered names"
+    text = Page(render(audited(group, costs=()))).text
+    assert "Bea compared with description" in text
+    assert "minus altered names" not in text
+
+
 def test_numbers_that_are_rounding_errors_read_as_zero() -> None:
     gap = finding("m.gap", 0.0, 0, interval=Interval(low=0, high=1.164e-10))
     plain = settled(audited([finding("m.mean", 0.5), gap])).findings[1]
