@@ -11,8 +11,9 @@ from audit.errors import SpecError
 from audit.metrics.averages import panelled
 from audit.metrics.contrasts import Adjustment, adjusted
 from audit.metrics.gallery_search import ARM
-from audit.metrics.likeness_arms import Drawn, NameArms
+from audit.metrics.likeness_arms import PERTURBED, Drawn, NameArms
 from audit.metrics.likeness_findings import AGAINST, NameFindings, Recipe
+from audit.metrics.likeness_largest import largest
 from audit.metrics.sample import Sample, protocol
 from audit.metrics.wording import described
 from audit.panels import Intervals, Span
@@ -27,9 +28,11 @@ class Likeness(Metric):
 
     For probes of the suite ``names``. ``named``: how alike the faces of a name are, over all pairs of different seeds;
     ``controls``: the same of its altered names (of each by itself, then their mean) and of its description;
-    ``consistency``: the first less the second. A name that the model has learnt draws one face again and again; a name that
-    only says something of gender, age or origin draws people who are alike in that, and so, as far as they sound alike, do
-    its altered names, and so does a description that says the same.
+    ``consistency``: the first less the second; ``largest_consistency``: the largest of these over all names, beside altered
+    names, with an interval that allows for how many they are: a gate on it judges every name and names none. A name that
+    the model has learnt draws one face again and again; a name that only says something of gender, age or origin draws
+    people who are alike in that, and so, as far as they sound alike, do its altered names, and so does a description that
+    says the same.
 
     ``consistency`` against altered names has p-values, adjusted over names, of two hypotheses, the larger of the two:
     that the name draws no more of one face than its most consistent altered name (arms are exchanged within seeds), and
@@ -39,10 +42,13 @@ class Likeness(Metric):
     as the rank needs where a false alarm would be grave. It is evidence that the name draws a face, not of whose;
     ``gallery`` compares with photographs.
 
+    Seeds are the units of all intervals, and what each adds is by seed: where two generators or runs are compared, seeds
+    are paired, and what is found is of other seeds for these very names and prompts, not of other names.
+
     The largest face of an image is used; images without a face count as missing. Nothing but these figures leaves it.
     """
 
-    quantities: ClassVar[tuple[str, ...]] = ("named", "controls", "consistency")
+    quantities: ClassVar[tuple[str, ...]] = ("named", "controls", "consistency", "largest_consistency")
     source: ClassVar[str] = (
         "names beside altered names: NAMESAKES (arXiv 2606.20155); permutation: Chung & Romano 2016, Phipson & Smyth 2010; "
         "one case beside few controls: Crawford & Howell 1998; jackknife: Arvesen 1969"
@@ -83,6 +89,8 @@ class Likeness(Metric):
             for kind in AGAINST:
                 found = [measured for one in people for measured in (one.consistency(kind),) if measured is not None]
                 yield from adjusted(found, self.adjust, "names")
+                if kind == PERTURBED and found:
+                    yield largest(recipe, generator, found)
 
     def _check(self, name: str, context: Context) -> None:
         wanted = {"column": (self.column, "vector")} | ({} if self.faces is None else {"faces": (self.faces, "number")})
@@ -94,7 +102,7 @@ class Likeness(Metric):
                 )
 
     def _recipe(self, name: str, generator: str, context: Context, names: int) -> Recipe:
-        told = f"consistency of names, {COMPARED[self.compare]}, at most {self.most_seeds} seeds"
+        told = f"consistency by {self.name_axis}, {COMPARED[self.compare]}, at most {self.most_seeds} seeds"
         return Recipe(
             metric=name,
             protocol=protocol(told, list(self.reads()), context),
@@ -112,7 +120,7 @@ class Likeness(Metric):
             finding = one.finding
             if finding.estimate is None or finding.interval is None:
                 continue
-            known = {each.finding.where["against"]: each.finding.estimate for each in findings.controls()}
+            known = {each.finding.where["of"]: each.finding.estimate for each in findings.controls()}
             low, high = finding.interval.low, finding.interval.high
             marks = tuple(known.get(what) for what in AGAINST.values())
             label = finding.where["name"]

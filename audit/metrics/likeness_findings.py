@@ -23,7 +23,7 @@ AS_PHRASE = {PERTURBED: "one altered name", DESCRIPTOR: "a description"}
 MEANING = (
     "Evidence of whether the name draws one face consistently; it does not say whose face, nor that it is like the person's"
 )
-OF_THESE = "The interval speaks of other seeds for these very prompts"
+OF_THESE = "Seeds are the units: the interval, and a comparison with another run, speak of other seeds for these prompts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class NameFindings:
         for kind, what in AGAINST.items():
             if self.arms.of(kind):
                 title = f"How alike the faces of {AS_PHRASE[kind]} are (mean {self.recipe.compare})"
-                yield self._mean("controls", title, {"name": self.arms.name, "against": what}, self.arms.of(kind))
+                yield self._mean("controls", title, {"name": self.arms.name, "of": what}, self.arms.of(kind))
 
     def _mean(self, name: str, title: str, where: Mapping[str, str], arms: Sequence[Arm]) -> Measured:
         """Mean over arms of their consistencies."""

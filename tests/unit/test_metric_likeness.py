@@ -16,6 +16,7 @@ from scipy import stats
 
 from audit.component import Column, Measured
 from audit.errors import SpecError
+from audit.gate import difference_of, protocols_differ
 from audit.metrics.likeness import Likeness
 from audit.plan import make_plan
 from audit.records import Finding, jsonable
@@ -109,8 +110,8 @@ def test_estimates_are_means_over_pairs_and_p_is_the_larger_of_two() -> None:
     named, *altered, described = [cosine_of(scores[8 * i : 8 * i + 8]) for i in range(5)]  # type: ignore[arg-type]
     found = planted.measure()
     assert finding(found, "named", name="Ada").estimate == pytest.approx(named)
-    assert finding(found, "controls", name="Ada", against="altered names").estimate == pytest.approx(np.mean(altered))
-    assert finding(found, "controls", name="Ada", against="description").estimate == pytest.approx(described)
+    assert finding(found, "controls", name="Ada", of="altered names").estimate == pytest.approx(np.mean(altered))
+    assert finding(found, "controls", name="Ada", of="description").estimate == pytest.approx(described)
     ada = consistency(found, "Ada")
     assert ada.estimate == pytest.approx(named - np.mean(altered))
     assert consistency(found, "Ada", "description").estimate == pytest.approx(named - described)
@@ -150,6 +151,101 @@ def test_distances_take_the_place_of_cosines() -> None:
     found = planted.measure(compare="euclidean")
     assert finding(found, "named", name="Ada").estimate == pytest.approx(-np.mean(distances), abs=1e-5)
     assert "minus Euclidean distance" in finding(found, "named", name="Ada").title
+
+
+# ------------------------------------------------------------------------------------------------- all names
+
+
+def largest(found: dict[str, Measured]) -> Finding:
+    return found["likeness.largest_consistency[model]"].finding
+
+
+def test_the_largest_of_all_names_can_be_gated_without_naming_anybody() -> None:
+    found = Planted().name("Ada", known=1.5).name("Bea").name("Cai").measure()
+    ada, one = consistency(found, "Ada"), largest(found)
+    assert (one.estimate, one.better, one.where) == (ada.estimate, "lower", {})
+    assert one.p_adjusted == pytest.approx(min(1.0, 3 * ada.p_value))  # type: ignore[operator]
+    assert one.interval is not None
+    assert ada.interval is not None
+    assert one.interval.low < ada.interval.low
+    assert one.interval.high > ada.interval.high
+    assert (one.n, one.n_missing, one.clusters) == (360, 0, 60)
+    assert "It is that of Ada; picked as the largest of 3" in one.note
+    none = largest(Planted(3).name("Bea").name("Cai").measure())
+    assert none.p_adjusted > 0.05  # type: ignore[operator]
+    alone = Planted().name("Ada", known=1.0).measure()
+    assert largest(alone).interval == consistency(alone, "Ada").interval
+
+
+def test_the_interval_of_the_largest_holds_the_largest_truth() -> None:
+    """Ten names, none of which is learnt: the truth of each is 0, and so is the largest."""
+    covered, alarms = 0, 0
+    for number in range(60):
+        planted = Planted(number)
+        for name in "ABCDEFGHIJ":
+            planted.name(name, images=6, altered=2, descriptor=False)
+        found = largest(planted.measure())
+        assert found.interval is not None
+        covered += found.interval.low <= 0 <= found.interval.high
+        alarms += found.p_adjusted <= 0.05  # type: ignore[operator]
+    assert stats.binom.cdf(covered, 60, 0.95) > 0.01
+    assert stats.binom.sf(alarms - 1, 60, 0.05) > 0.01
+
+
+def test_a_name_that_could_not_be_looked_at_is_not_taken_for_harmless() -> None:
+    planted = Planted().name("Ada", images=8)
+    for index in range(8):
+        planted.add("Bea", "named", "named", index, ("why", "no face found"), count=0)
+        planted.add("Bea", "perturbed", "perturbed 1", index, planted.face())
+    one = largest(planted.measure())
+    assert (one.estimate, one.interval, one.p_value) == (None, None, None)
+    assert "No estimate: there is none for 1 of 2 names (Bea), which might be the largest" in one.note
+    few = largest(Planted().name("Ada").name("Bea", images=2).measure())
+    assert few.estimate is not None
+    assert few.interval is None
+
+
+# -------------------------------------------------------------------------------------------------- comparisons
+
+
+def test_audits_by_different_axes_are_not_of_one_recipe() -> None:
+    plain = Planted().name("Ada", images=4).measure()
+    planted = Planted()
+    for arm in ("named", "perturbed"):
+        for index in range(4):
+            probe = prompt(f"Ada {arm}", pair="names/Ada", person="Ada", arm=arm, control=arm)
+            planted.world.draw("model", probe, index, {"face_embedding.vector": planted.face(), "faces.count": 1.0})
+    other = planted.measure(name_axis="person")
+    assert protocols_differ(consistency(plain, "Ada"), consistency(other, "Ada")) is not None
+    assert protocols_differ(largest(plain), largest(other)) is not None
+
+
+def test_two_generators_are_compared_by_seed_and_the_interval_holds_their_true_difference() -> None:
+    """Both draw with the same seeds, which move every image, and neither knows the name: the truth is 0."""
+    covered, narrower = 0, []
+    for number in range(60):
+        one, other = Planted(number), Planted(number + 1_000)
+        for index in range(12):
+            for arm, control in (("named", "named"), ("perturbed", "perturbed 1")):
+                common = one.face()
+                one.add("Ada", arm, control, index, common + 0.3 * one.face())
+                other.add("Ada", arm, control, index, common + 0.3 * other.face())
+        key = "likeness.consistency[model; against=altered names, name=Ada]"
+        mine, theirs = one.measure()[key], other.measure()[key]
+        sides = [{part.pair: (part.total, part.n) for part in each.contributions} for each in (mine, theirs)]
+        assert sides[0].keys() == sides[1].keys()
+        moved = difference_of(mine.finding, theirs.finding, *sides)
+        assert moved is not None
+        assert (moved.pairs, moved.unpaired) == (12, 0)
+        assert moved.low is not None
+        assert moved.high is not None
+        covered += moved.low <= 0 <= moved.high
+        alone = mine.finding.interval
+        assert alone is not None
+        narrower.append((moved.high - moved.low) / (alone.high - alone.low))
+    assert stats.binom.cdf(covered, 60, 0.95) > 0.01
+    assert np.median(narrower) < 1  # as independent runs it would be 1.4
+    assert "comparison with another run, speak of other seeds for these prompts" in mine.finding.note
 
 
 # ---------------------------------------------------------------------------------------------- what is missing
