@@ -1,5 +1,7 @@
 """How many modes of a reference set a generator visits: occupancy of the cells that the reference falls into."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy import special
@@ -8,13 +10,22 @@ from audit.stats.distances import Features
 from audit.stats.influence import Compared
 from audit.stats.intervals import FloatArray
 
-__all__ = ["cells", "effective_modes", "nearest_cell"]
+__all__ = ["Modes", "cells", "effective_modes", "nearest_cell"]
 
 STEPS = 50
 STARTS = 4
 BLOCK = 4096  # rows that are held in float64 at a time
 
 Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """An effective number of modes."""
+
+    found: Compared
+    least_error: float
+    """Its standard error if all images were independent; an interval is no narrower than that makes it."""
 
 
 def cells(reference: Features, count: int, rng: np.random.Generator) -> FloatArray:
@@ -55,35 +66,37 @@ def nearest_cell(rows: Features, centres: FloatArray) -> Ints:
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
-def effective_modes(cell: Ints, count: int, cluster: npt.ArrayLike) -> Compared:
+def effective_modes(cell: Ints, count: int, cluster: npt.ArrayLike) -> Modes:
     """Number of equally frequent cells with the entropy of the occupied ones: exp(H), 1 .. count; higher is more diverse.
 
-    It is the Vendi score of images that are alike within a cell and share nothing across cells. The entropy of few images
-    is too low; the jackknife by cluster takes that bias away up to the order of 1 / clusters (Zahl 1977), whatever the
-    images of a cluster have in common. Where hardly two clusters share a cell nothing bounds the number: hold it against
-    ``count``.
+    It is the Vendi score of images that are alike within a cell and share nothing across cells. The entropy of n images is
+    too low by about (occupied cells - 1) / 2n, which is added (Miller 1955). What is missing because the prompts at hand
+    are few is not: the number speaks of these prompts, and the interval, from the jackknife that leaves out one cluster at
+    a time, of others like them.
 
     Args:
-        cell: (n,) whole numbers below ``count``.
+        cell: (n,) whole numbers below ``count``, n of at least 1.
         count: cells that there are.
         cluster: (n,) what was sampled independently, as whole numbers.
 
-    >>> round(effective_modes(np.repeat([0, 1], 500), 4, np.arange(1000)).value, 1)
+    >>> round(effective_modes(np.repeat([0, 1], 500), 4, np.arange(1000)).found.value, 2)
     2.0
     """
     codes = np.unique(np.asarray(cluster), return_inverse=True)[1]
     sizes = np.bincount(codes).astype(np.float64)
-    g = len(sizes)
+    n, g = float(sizes.sum()), len(sizes)
     table = np.zeros((g, count))
     np.add.at(table, (codes, cell), 1.0)
     whole = table.sum(axis=0)
+    shares = whole[whole > 0] / n
     plain = float(_entropy(whole))
-    if g < 2:
-        return Compared(float(np.exp(plain)), np.zeros(len(codes)), np.zeros(0))
-    pseudo = plain + (g - 1) * (plain - _entropy(whole - table))
-    value = float(np.clip(np.exp(pseudo.mean()), 1.0, count))
-    moved = value * (pseudo - pseudo.mean()) * sizes.sum() / (g * sizes)
-    return Compared(value, np.asarray(moved[codes], dtype=np.float64), np.zeros(0))
+    value = float(np.clip(np.exp(plain + (len(shares) - 1) / (2 * n)), 1.0, count))
+    # The first term vanishes where all cells are equally frequent; then the second is what is left.
+    spread = float((shares * np.log(shares) ** 2).sum() - plain**2) / n + (len(shares) - 1) / (2 * n * n)
+    lost = plain - _entropy(whole - table) if g > 1 else np.zeros(1)
+    moved = value * (lost - lost.mean()) * (g - 1) * n / (g * sizes)
+    moved = np.asarray(moved[codes], dtype=np.float64)
+    return Modes(Compared(value, moved - moved.mean(), np.zeros(0)), value * float(np.sqrt(max(0.0, spread))))
 
 
 def _entropy(counts: FloatArray) -> FloatArray:

@@ -64,6 +64,7 @@ METRICS: dict[str, dict] = {
     "outcomes": {},
     "phantom_truth": {"tables": {"phantom": "even"}},
     "representation": {"column": "attributes.perceived_gender"},
+    "support": {},
 }
 REFERENCES: dict[str, dict] = {
     "file": {"path": "shares.csv"},

@@ -1,0 +1,292 @@
+"""Findings of where generated images lie beside a reference set."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from audit.component import Measured, Parts
+from audit.digest import derive_seed
+from audit.metrics.averages import ONE_PROBE, cut, sentences
+from audit.metrics.image_sets import ImageSet, Pairing
+from audit.metrics.sample import Floats, Units, contributions
+from audit.records import Finding, Interval
+from audit.stats.diversity import vendi
+from audit.stats.duplicates import RARE, near_duplicates
+from audit.stats.intervals import cluster_mean, cluster_share
+from audit.stats.manifolds import Support, expected_coverage, support
+from audit.stats.modes import cells, effective_modes, nearest_cell
+from audit.stats.neighbourhoods import touched_interval
+
+__all__ = ["KINDS", "QUANTITIES", "Beside", "Kind", "measured"]
+
+SHOWN = 6
+IMAGES_A_CELL = 10
+"""Reference images a cell, below which its cells are chance."""
+
+BY_CLUSTER = "mean over generated images; interval by cluster"
+JACKKNIFE = "jackknife that leaves out one cluster of generated images at a time"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One quantity, and how it is told."""
+
+    name: str
+    title: str
+    recipe: str
+    """Goes into the protocol, with {k} and {cells} filled in."""
+    method: str
+    better: Literal["higher", "lower", "none"]
+    unit: str
+    source: str
+    note: str
+
+
+KYNKAANNIEMI = "Kynkaanniemi et al. 2019"
+NAEEM = "Naeem et al. 2020"
+TYPICAL = "Expected: the share of reference images that lie in the neighbourhood of another one"
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "precision",
+            "Generated images that look like some reference image",
+            "precision, k={k}",
+            f"share, {BY_CLUSTER}, Wilson at the effective n",
+            "higher",
+            "share",
+            KYNKAANNIEMI,
+            f"{TYPICAL}. Another reference set would move it too: the standard error is then about 1.2 times as large",
+        ),
+        Kind(
+            "recall",
+            "Reference images that look like some generated image",
+            "recall, k={k}",
+            f"share; interval from the {JACKKNIFE}, no narrower than Wilson's",
+            "higher",
+            "share",
+            KYNKAANNIEMI,
+            f"{TYPICAL}. Near 1 the interval is wider than it need be",
+        ),
+        Kind(
+            "density",
+            "How crowded with reference images the places of generated images are",
+            "density, k={k}",
+            f"{BY_CLUSTER}, t quantile",
+            "none",
+            "",
+            NAEEM,
+            "1 for images of the reference's own law; above 1 where they keep to its crowded places. "
+            "Another reference set would move it too: the standard error is then about 1.4 times as large",
+        ),
+        Kind(
+            "coverage",
+            "Reference images with a generated image nearby",
+            "coverage, k={k}",
+            f"share; interval from the {JACKKNIFE}, no narrower than Wilson's",
+            "higher",
+            "share",
+            NAEEM,
+            "Its expectation is exact for images of the reference's own law. The interval is wider than it need be",
+        ),
+        Kind(
+            "duplicates",
+            "Generated images with a near-duplicate among the others",
+            f"nearest other image nearer than the nearest of all but {RARE:g} of the reference images",
+            f"share; interval from the {JACKKNIFE}, at the level found, no narrower than Wilson's",
+            "lower",
+            "share",
+            "",
+            "Near means: nearer than all but a few reference images are to each other, at this n. "
+            "Images of one prompt are alike, so some excess is the prompts'",
+        ),
+        Kind(
+            "modes",
+            "Effective number of kinds of image that occur, of those of the reference",
+            "exp entropy (Miller) of the occupancy of {cells} k-means cells of half of the reference",
+            f"interval from the {JACKKNIFE}, t quantile, no narrower than for independent images",
+            "higher",
+            "",
+            "Miller 1955",
+            "Expected: the number of the other half of the reference. Kinds are cells that the reference falls into, "
+            "which need not be natural ones. Few prompts visit few cells, whatever the generator",
+        ),
+        Kind(
+            "vendi",
+            "Vendi score: how many images that share nothing would be as diverse",
+            "exp entropy of the eigenvalues of cosines / n (Vendi score of order 1)",
+            "interval from influences by cluster, t quantile",
+            "higher",
+            "",
+            "Friedman & Dieng 2023",
+            "Expected: that of the reference set at this n. It grows with n: compare at this n only",
+        ),
+    )
+}
+QUANTITIES = tuple(KINDS)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A generator's images beside a reference set, at one n a side."""
+
+    metric: str
+    confidence: float
+    pairing: Pairing
+    features: str
+    """Protocol of the feature vectors."""
+    reference: ImageSet
+    """All that may serve; the pairing holds what does."""
+    nearest: int
+    cells: int
+    least: int
+    """Images a side, below which there is no estimate."""
+
+    @cached_property
+    def units(self) -> Units:
+        """Clusters of the generated images."""
+        return Units.named(self.pairing.first.cluster, one_probe=self.pairing.first.one_probe)
+
+    @cached_property
+    def support(self) -> Support:
+        """Where they lie."""
+        first, second = self.pairing.first, self.pairing.second
+        return support(first.features, second.features, self.units.code, self.nearest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Estimate:
+    """What is known of one quantity."""
+
+    value: float
+    ends: tuple[float, float] | None
+    parts: Parts
+    expected: float
+    shown: npt.NDArray[np.bool_] | None = None
+    """(n,) generated images that are its evidence."""
+
+
+def measured(beside: Beside) -> list[Measured]:
+    """All quantities of a generator."""
+    n = beside.pairing.n
+    if n < beside.least:
+        why = f"No estimate: {n} images a side, at least {beside.least} needed"
+        return [Measured(_finding(beside, kind, why)) for kind in KINDS.values()]
+    found = [_told(beside, KINDS[name], estimate) for name, estimate in _estimates(beside)]
+    if n >= IMAGES_A_CELL * beside.cells:
+        return [*found, _told(beside, KINDS["modes"], _modes(beside))]
+    why = f"No estimate: {n} images a side, at least {IMAGES_A_CELL * beside.cells} needed for {beside.cells} cells"
+    return [*found, Measured(_finding(beside, KINDS["modes"], why))]
+
+
+def _estimates(beside: Beside) -> Iterator[tuple[str, _Estimate]]:
+    found, units, m = beside.support, beside.units, len(beside.pairing.second)
+    typical = float(found.typical.mean())
+    inside = contributions(found.inside.astype(np.float64), units)
+    share = cluster_share(inside.total, inside.n, confidence=beside.confidence)
+    yield "precision", _Estimate(share.value, share.interval, inside, typical, ~found.inside)
+    yield "recall", _moved(beside, float(found.recalled.mean()), found.recall_influence, (m, typical))
+    dense = contributions(found.density, units)
+    mean = cluster_mean(dense.total, dense.n, confidence=beside.confidence)
+    yield "density", _Estimate(mean.value, mean.interval, dense, 1.0)
+    expected = expected_coverage(beside.pairing.n, m, beside.nearest)
+    yield "coverage", _moved(beside, float(found.covered.mean()), found.coverage_influence, (m, expected))
+    near = near_duplicates(beside.pairing.first.features, beside.pairing.second.features, units.code)
+    twice = _moved(beside, float(near.near.mean()), near.influence, (m, near.expected))
+    yield "duplicates", replace(twice, shown=near.near)
+    yield "vendi", _vendi(beside)
+
+
+def _moved(beside: Beside, value: float, influence: Floats, of: tuple[int, float]) -> _Estimate:
+    """A share that clusters move; ``of`` so many images, with what is expected of it."""
+    code = beside.units.code.astype(np.int32)
+    ends = touched_interval(value, influence, code, of=of[0], confidence=beside.confidence)
+    return _Estimate(value, ends, contributions(value + influence, beside.units), of[1])
+
+
+def _vendi(beside: Beside) -> _Estimate:
+    found = vendi(beside.pairing.first.features)
+    parts = contributions(found.pseudo_values(), beside.units)
+    ends = cluster_mean(parts.total, parts.n, confidence=beside.confidence).interval
+    most = float(len(beside.pairing.first))
+    inside = None if ends is None else (max(1.0, ends[0]), min(most, ends[1]))
+    return _Estimate(found.value, inside, parts, vendi(beside.pairing.second.features).value)
+
+
+def _modes(beside: Beside) -> _Estimate:
+    """Cells come from one half of the reference, and the expectation from the other, which they were not fitted to.
+
+    They are the same whatever the seed of the audit: the number is compared between runs.
+    """
+    first, second = beside.pairing.first.features, beside.pairing.second
+    rng = np.random.default_rng(derive_seed("cells"))
+    order = np.argsort(second.images.astype(str), kind="stable")
+    centres = cells(second.features[order[0::2]], beside.cells, rng)
+    other = order[1::2]
+    expected = effective_modes(nearest_cell(second.features[other], centres), beside.cells, np.arange(len(other)))
+    own = effective_modes(nearest_cell(first, centres), beside.cells, beside.units.code)
+    parts = contributions(own.found.pseudo_values(), beside.units)
+    ends = cluster_mean(parts.total, parts.n, confidence=beside.confidence).interval
+    half = float(stats.norm.ppf((1 + beside.confidence) / 2)) * own.least_error
+    value, most = own.found.value, float(beside.cells)
+    if ends is not None:
+        ends = max(1.0, min(ends[0], value - half)), min(most, max(ends[1], value + half))
+    return _Estimate(value, ends, parts, expected.found.value)
+
+
+def _told(beside: Beside, kind: Kind, found: _Estimate) -> Measured:
+    shares = cut(found.ends, kind.unit)
+    ends = (
+        shares if found.ends is None or kind.unit == "share" else Interval(low=max(0.0, found.ends[0]), high=found.ends[1])
+    )
+    images = beside.pairing.first.images
+    shown = () if found.shown is None else tuple(dict.fromkeys(str(image) for image in images[found.shown][:SHOWN]))
+    known = {
+        "estimate": found.value,
+        "interval": ends,
+        "clusters": len(found.parts),
+        "expected": found.expected,
+        "evidence": shown,
+    }
+    return Measured(_finding(beside, kind).model_copy(update=known), found.parts)
+
+
+def _finding(beside: Beside, kind: Kind, why: str = "") -> Finding:
+    own, other, n = beside.pairing.first, beside.pairing.second, beside.pairing.n
+    recipe = kind.recipe.format(k=beside.nearest, cells=beside.cells)
+    split = "Seeds are shared with the reference, so each side gives the half of them that the other does not"
+    differ = bool(own.codecs and other.codecs and own.codecs != other.codecs)
+    codecs = f"Codecs differ ({own.codec} against {other.codec}), so compression counts as a difference" if differ else ""
+    given = "The interval speaks of other prompts and draws beside the same reference images"
+    return Finding(
+        metric=f"{beside.metric}.{kind.name}",
+        title=kind.title,
+        protocol=f"{recipe} at n={n} a side; reference {beside.reference.digest}; {own.codec} against "
+        f"{beside.reference.codec}; {beside.features}",
+        generator=own.name,
+        baseline=beside.reference.name,
+        estimate=None,
+        interval=None,
+        confidence=beside.confidence,
+        unit=kind.unit,
+        better=kind.better,
+        n=n,
+        n_missing=len(own.lost),
+        clusters=0,
+        method=f"{kind.recipe.split(',')[0].format(cells=beside.cells)}: {kind.method}",
+        source=kind.source,
+        note=sentences(
+            why,
+            kind.note,
+            given,
+            ONE_PROBE if own.one_probe else "",
+            split if beside.pairing.split else "",
+            codecs,
+            own.why_missing,
+        ),
+    )
