@@ -195,14 +195,21 @@ def swapped_consistency(
     if min(first.sum(), (~first).sum()) < FEWEST:
         return 1.0
     apart = np.where(unit[:, None] == unit, 0.0, alike)
+    listed = len(codes) < 63 and 2 ** len(codes) <= swaps + 1
+    flips = _all_flips(len(codes)) if listed else _drawn_flips(len(codes), rng, swaps, len(unit))
+    as_large, drawn = _as_large(apart, first, unit, flips)
+    return as_large / drawn if listed else (1 + as_large) / (1 + drawn)
+
+
+def _as_large(apart: FloatArray, first: BoolArray, unit: IntArray, flips: Iterator[BoolArray]) -> tuple[int, int]:
+    """How many swaps give as large a difference as there is, and of how many."""
     found = float(_studentised(apart, first[None], unit)[0])
     least = found - ROUNDING * max(1.0, abs(found))
     as_large, drawn = 0, 0
-    listed = len(codes) < 63 and 2 ** len(codes) <= swaps + 1
-    for flips in _all_flips(len(codes)) if listed else _drawn_flips(len(codes), rng, swaps, len(unit)):
-        as_large += int(np.count_nonzero(_studentised(apart, first ^ flips[:, unit], unit) >= least))
-        drawn += len(flips)
-    return as_large / drawn if listed else (1 + as_large) / (1 + drawn)
+    for some in flips:
+        as_large += int(np.count_nonzero(_studentised(apart, first ^ some[:, unit], unit) >= least))
+        drawn += len(some)
+    return as_large, drawn
 
 
 def _all_flips(seeds: int) -> Iterator[BoolArray]:

@@ -98,11 +98,7 @@ def swapped_difference(
     sizes, chosen = np.bincount(block).astype(np.float64), np.bincount(block, named).astype(np.float64)
     if not len(values) or np.any(chosen < 1) or np.any(chosen >= sizes):
         raise ValueError("every block needs a named value and one that is not")
-    # A block's difference is linear in the sum of its named values, and so is the mean over blocks.
-    weight = chosen / chosen.sum()
-    slope = weight * (1 / chosen + 1 / (sizes - chosen))
-    constant = float((weight * np.bincount(block, values) / (sizes - chosen)).sum())
-    weighed = values * slope[block]
+    weighed, constant = _linear(values, block, sizes, chosen)
     found = float(weighed[named].sum())
     least = found - 1e-12 * max(1.0, float(np.abs(weighed).sum()))
     if len(sizes) == 1 and fewest_swaps(named, block) <= SWAPS:
@@ -110,6 +106,16 @@ def swapped_difference(
         return found - constant, float((weighed[ways].sum(axis=1) >= least).mean())
     as_large = sum(int(np.count_nonzero(sums >= least)) for sums in _swapped(weighed, block, chosen, rng))
     return found - constant, (1 + as_large) / (1 + SWAPS)
+
+
+def _linear(values: FloatArray, block: IntArray, sizes: FloatArray, chosen: FloatArray) -> tuple[FloatArray, float]:
+    """(n,) values whose sum over the named ones, less the number, is the difference.
+
+    A block's difference is linear in the sum of its named values, and so is the mean over blocks.
+    """
+    weight = chosen / chosen.sum()
+    slope = weight * (1 / chosen + 1 / (sizes - chosen))
+    return values * slope[block], float((weight * np.bincount(block, values) / (sizes - chosen)).sum())
 
 
 def _swapped(values: FloatArray, block: IntArray, chosen: FloatArray, rng: np.random.Generator) -> Iterator[FloatArray]:

@@ -126,31 +126,22 @@ def _binomial(finding: Finding) -> float:
 # ---------------------------------------------------------------------------------------------------- planted
 
 
+PLANTED = (
+    "world",
+    "copies",
+    "copied, mean",
+    "mean width",
+    "holds .05",
+    "matched, mean",
+    "mean width",
+    "low <= .05",
+    "found",
+)
+
+
 def _counted(worlds: list[World]) -> Section:
     """Whether the planted share is within the intervals."""
-    rows, promises = [], []
-    for world in worlds:
-        for by_prompt in (False, True):
-            found = [_run(world, run, SHARE, by_prompt=by_prompt) for run in range(PLANTED_RUNS)]
-            where = "in a tenth of the prompts" if by_prompt else "anywhere"
-            covered = np.mean([_holds(one["copied"]) for one in found])
-            below = np.mean([_interval(one["matched"])[0] <= SHARE for one in found])
-            rows.append(
-                (
-                    world.name,
-                    where,
-                    *_summary(found, "copied"),
-                    f"{covered:.3f}",
-                    *_summary(found, "matched"),
-                    f"{below:.3f}",
-                    _power(found),
-                )
-            )
-            what = f"{world.name}, copies {where}"
-            promises.append(Promise(f"{what}: copied", f"at least {COVERED}", f"{covered:.3f}", bool(covered >= COVERED)))
-            promises.append(
-                Promise(f"{what}: matched is no more than was copied", "at least 0.95", f"{below:.3f}", bool(below >= 0.95))
-            )
+    found = [_planted(world, by_prompt=by_prompt) for world in worlds for by_prompt in (False, True)]
     note = (
         f"{PLANTED_RUNS} audits a row; each image is a copy with probability .05: of photographs one of "
         f"{', '.join(KINDS)} in equal parts, of vectors the vector with noise of any size up to half of the spread. "
@@ -158,18 +149,23 @@ def _counted(worlds: list[World]) -> Section:
         "held-out matches at a false-match rate of 1 %, a lower bound, and how often its lower end is at most .05. Found: "
         "share of audits with p at most .05 (copied)."
     )
-    columns = (
-        "world",
-        "copies",
-        "copied, mean",
-        "mean width",
-        "holds .05",
-        "matched, mean",
-        "mean width",
-        "low <= .05",
-        "found",
+    promises = tuple(promise for _, two in found for promise in two)
+    return Section("Copies planted at 5 %", PLANTED, tuple(row for row, _ in found), note + _absent(worlds), promises)
+
+
+def _planted(world: World, *, by_prompt: bool) -> tuple[tuple[str, ...], tuple[Promise, Promise]]:
+    """A row of one world, and what is promised of it."""
+    found = [_run(world, run, SHARE, by_prompt=by_prompt) for run in range(PLANTED_RUNS)]
+    where = "in a tenth of the prompts" if by_prompt else "anywhere"
+    covered = float(np.mean([_holds(one["copied"]) for one in found]))
+    below = float(np.mean([_interval(one["matched"])[0] <= SHARE for one in found]))
+    held, under = f"{covered:.3f}", f"{below:.3f}"
+    row = (world.name, where, *_summary(found, "copied"), held, *_summary(found, "matched"), under, _power(found))
+    what = f"{world.name}, copies {where}"
+    return row, (
+        Promise(f"{what}: copied", f"at least {COVERED}", held, covered >= COVERED),
+        Promise(f"{what}: matched is no more than was copied", "at least 0.95", under, below >= 0.95),
     )
-    return Section("Copies planted at 5 %", columns, tuple(rows), note + _absent(worlds), tuple(promises))
 
 
 def _run(world: World, run: int, share: float, *, by_prompt: bool = False) -> dict[str, Finding]:
