@@ -1,7 +1,7 @@
 """The ball around each image of a set that reaches to its k-th nearest other image, and which images lie in it.
 
 Squared distances come from products in float32, block by block; what those cannot tell is decided in float64. Distances
-that differ by less than 1e-12 of the squared lengths count as equal, and balls are closed, so that equal images and
+that differ by less than 1e-13 of the squared lengths count as equal, and balls are closed, so that equal images and
 ties fall alike whatever the order and the blocks.
 """
 
@@ -21,7 +21,7 @@ __all__ = ["Balls", "Block", "Codes", "Mask", "Rows", "Touched", "balls", "block
 BLOCK = 2048  # rows a side of a block of distances: 16 MiB in float32
 SPARE = 8  # more neighbours than are asked for, because float32 may put near ones in another order
 CELLS = 2**22  # numbers held in float64 at a time
-SLACK = 1e-12
+SLACK = 1e-13
 NONE = np.iinfo(np.int32).max
 
 Quick = npt.NDArray[np.float32]
