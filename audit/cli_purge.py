@@ -1,6 +1,7 @@
 """``imgaudit purge``: delete the images of a run and keep its figures."""
 
 import sys
+from collections.abc import Mapping
 
 import click
 
@@ -27,24 +28,22 @@ NO_REASON = "none was given"
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable result on stdout.")
 def purge(run: str, reason: str, vectors: bool, yes: bool, as_json: bool) -> int:
-    """Delete the images that RUN holds, for good; its figures stay, and so do files outside it.
+    """Delete the images that RUN holds and the small copies in its reports, for good; figures stay, and files outside RUN.
 
     Draws, scores, findings, verdicts and the manifest are kept, so `gate`, `report`, `compare` and `baseline export` work
     as before. Reports are drawn again without pictures. No image can be drawn into RUN or scored in it any more. A purge
     that was cut short is finished by the same command; purged.json says when, how many and why.
     """
     store = RunStore.existing(run)
-    found = extent(store, vectors=vectors)
+    plugins = _report_plugins()
+    found = extent(store, vectors=vectors, filenames=plugins)
     if found.nothing:
-        if found.outside and not store.purges:
-            outside = f"{found.outside} images lie outside {run} and were not touched"
-            click.echo(f"{outside}; reports of the run may show small copies of them", err=True)
         return _told(store, store.purges[-1] if store.purges else None, [], as_json=as_json)
     if not yes and not _confirmed(run, found):
         click.echo("nothing was deleted")
         return 0
     started = delete(store, found, reason.strip() or NO_REASON)
-    drawn = _reports_again(RunStore.existing(run))
+    drawn = _reports_again(RunStore.existing(run), plugins)
     return _told(store, finish(store, started), drawn, as_json=as_json)
 
 
@@ -63,12 +62,12 @@ def _asked_at_a_terminal() -> bool:
 def _what(found: Extent) -> str:
     parts = [f"{found.images} images ({found.size / 1e6:.1f} MB)"] if found.images else []
     parts += [f"the vectors {folder}.{column}" for folder, columns in found.vectors.items() for column in columns]
+    parts += ["the small copies of images in its reports"] if found.shows else []
     return ", ".join(parts) or "what an earlier purge left"
 
 
-def _reports_again(store: RunStore) -> list[str]:
+def _reports_again(store: RunStore, plugins: Mapping[str, str]) -> list[str]:
     """Draw each report of the run again, now that it finds no image; one that cannot be drawn is deleted."""
-    plugins = _report_plugins()
     drawn = []
     for filename in reports_of(store, plugins):
         try:
@@ -102,7 +101,12 @@ def _told(store: RunStore, done: Purge | None, drawn: list[str], *, as_json: boo
     if done is None:
         click.echo(f"{store.path}: holds no images, so nothing was deleted")
         return 0
-    click.echo(f"{store.path}: {done.images} images were deleted on {done.started[:10]}; the figures are all there")
+    what = f"{done.images} images were deleted"
+    if done.outside and not done.images:
+        what = "it holds no images; the small copies in its reports were deleted"
+    click.echo(f"{store.path}: {what} on {done.started[:10]}; the figures are all there")
+    if done.reports:
+        click.echo(f"reports without pictures: {', '.join(done.reports)}")
     if done.vectors:
         click.echo(f"deleted with them: {', '.join(done.vectors)}")
     if done.outside:

@@ -193,3 +193,7 @@ class Audited:
     """Boxes (left, top, right, bottom) in pixels; None where no detector looked."""
     purges: tuple[Purge, ...] = ()
     """Deletions of the run's images; after one, no picture of any image is shown."""
+    held: int = 0
+    """Images that the run was given to hold; a purge deletes them."""
+    outside: int = 0
+    """Images in files outside the run, which no purge touches."""

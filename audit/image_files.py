@@ -89,12 +89,20 @@ class ImageFiles(RunFiles):
             StoreError: the folder of images is a link to a place outside the run.
         """
         root = self._at(IMAGES)
-        if self._local and Path(root).is_symlink():
-            raise StoreError(
-                f"{root}: a link to {Path(root).resolve()}, which is not this run's to delete; remove the link"
-            )
+        if self._local:
+            _refuse_link(Path(root))
         found = self._fs.find(root, detail=True) if self._fs.isdir(root) else {}
         return {name.removeprefix(self._root).lstrip("/"): int(entry["size"] or 0) for name, entry in found.items()}
+
+    def _check_no_link(self, folder: str) -> None:
+        """See that neither a folder of the run nor anything in it is a link.
+
+        Raises:
+            StoreError: it is one.
+        """
+        root = Path(self._at(folder))
+        for path in [root, *sorted(root.rglob("*"))] if self._local else ():
+            _refuse_link(path)
 
     def remove_images(self) -> None:
         """Delete the folder of images whole; links in it go, what they point to stays."""
@@ -113,3 +121,9 @@ class ImageFiles(RunFiles):
             base = name.rpartition("/")[2]
             if LEAVING.fullmatch(base):
                 self._fs.rm_file(name)
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        remedy = "remove the link, or put the files in its place"
+        raise StoreError(f"{path}: a link to {path.resolve()}, which is not this run's to delete; {remedy}")

@@ -28,6 +28,10 @@ class Extent:
     """Bytes of the images."""
     outside: int
     """Images outside the run, which stay where they are."""
+    reports: tuple[str, ...]
+    """Files of the run that may hold small copies of images."""
+    shows: bool
+    """Reports show small copies of images, or would: nothing was purged, and there are images in the run or outside."""
     vectors: dict[str, list[str]]
     """Folder of scores -> its columns of vectors; empty where vectors are to stay."""
     cut_short: bool
@@ -35,25 +39,32 @@ class Extent:
 
     @property
     def nothing(self) -> bool:
-        """Everything was deleted before."""
-        return not (self.images or self.vectors or self.cut_short)
+        """Everything was deleted before, and no report shows a picture."""
+        return not (self.images or self.vectors or self.cut_short or self.shows)
 
 
-def extent(store: RunStore, *, vectors: bool) -> Extent:
+def extent(store: RunStore, *, vectors: bool, filenames: Iterable[str] = ()) -> Extent:
     """See what there is to delete; touches nothing.
 
+    Args:
+        vectors: whether feature vectors are to go too.
+        filenames: what reports call their files.
+
     Raises:
-        StoreError: the run is damaged, or its folder of images is a link to another place.
+        StoreError: the run is damaged, or its folder of images or of vectors is a link to another place.
     """
     held = store.held_images()
     cut_short = bool(store.purges) and not store.purges[-1].finished
     begun = store.purges[-1].vectors if cut_short else ()
     stored = store.vectors() if vectors or begun else {}  # else damaged scores would keep images from being deleted
     asked = {f: [c for c in names if vectors or f"{f}.{c}" in begun] for f, names in stored.items()}
+    outside = sum(bool(ref.location) for ref in store.image_refs.values())
     return Extent(
         images=len(held),
         size=sum(held.values()),
-        outside=sum(bool(ref.location) for ref in store.image_refs.values()),
+        outside=outside,
+        reports=tuple(reports_of(store, filenames)),
+        shows=not store.purges and bool(held or outside),
         vectors={folder: names for folder, names in asked.items() if names},
         cut_short=cut_short,
     )
@@ -71,6 +82,7 @@ def delete(store: RunStore, found: Extent, reason: str) -> Purge:
         size=found.size,
         outside=found.outside,
         vectors=tuple(f"{folder}.{column}" for folder, columns in found.vectors.items() for column in columns),
+        reports=found.reports,
     )
     if found.cut_short:
         purge = _continued(store.purges[-1], purge)
@@ -87,7 +99,8 @@ def delete(store: RunStore, found: Extent, reason: str) -> Purge:
 def _continued(earlier: Purge, now: Purge) -> Purge:
     """The purge that was cut short counted all that there was; only what it did not ask for is added."""
     vectors = tuple(dict.fromkeys([*earlier.vectors, *now.vectors]))
-    return earlier.model_copy(update={"vectors": vectors, "images": max(earlier.images, now.images)})
+    more = {"vectors": vectors, "images": max(earlier.images, now.images)}
+    return earlier.model_copy(update={**more, "reports": tuple(sorted({*earlier.reports, *now.reports}))})
 
 
 def finish(store: RunStore, purge: Purge) -> Purge:

@@ -28,6 +28,8 @@ class Purge(Record):
     """Images that the run only refers to; they stay where they are."""
     vectors: tuple[str, ...] = ()
     """Columns of vectors that were deleted from the scores, as ``folder.column``."""
+    reports: tuple[str, ...] = ()
+    """Reports of the run, which may have held small copies of images: drawn again without them, or deleted."""
 
 
 class PurgeLog(Record):

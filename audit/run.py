@@ -1,6 +1,5 @@
 """The stages in order: plan, generate, score, measure, gate, report. Every stage makes what the store lacks."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -33,8 +32,6 @@ from audit.store import RunStore
 from audit.weights import catalogue
 
 __all__ = ["Progress", "Silent", "audited", "judge_run", "note_checks", "render", "run_audit", "score_again"]
-
-log = logging.getLogger(__name__)
 
 
 class Progress(Protocol):
@@ -254,7 +251,9 @@ def note_checks(store: RunStore, checks: Sequence[Check]) -> tuple[Verdict, ...]
 def audited(store: RunStore) -> Audited:
     """A finished run as a report sees it; one that was purged shows no picture, of images outside it neither."""
     results = read_results(store)
-    refs = {} if store.purges else store.image_refs
+    known = store.image_refs
+    refs = {} if store.purges else known
+    outside = sum(bool(ref.location) for ref in known.values())
 
     def image(digest: str) -> Pixels | None:
         try:
@@ -266,7 +265,8 @@ def audited(store: RunStore) -> Audited:
         return store.image_link(refs[digest]) if digest in refs else ""
 
     faces = _faces(store, results.manifest)
-    return Audited(results.manifest, results.findings, read_verdicts(store), image, link, faces, store.purges)
+    records = (results.manifest, results.findings, read_verdicts(store))
+    return Audited(*records, image, link, faces, store.purges, held=len(known) - outside, outside=outside)
 
 
 FOUND_FACES = frozenset({"left", "top", "right", "bottom", "landmarks"})

@@ -136,7 +136,12 @@ class RunStore(ImageFiles):
         return {name for part in first for name in self._schema(part).names}
 
     def vectors(self) -> dict[str, list[str]]:
-        """Folder of scores -> its columns of vectors; folders without any are left out."""
+        """Folder of scores -> its columns of vectors; folders without any are left out.
+
+        Raises:
+            StoreError: some of the scores are a link to a place outside the run, where vectors would stay.
+        """
+        self._check_no_link("scores")
         found: dict[str, set[str]] = {}
         for part in self._all_parts("scores"):
             names = {field.name for field in self._schema(part) if _is_vector(field.type)}

@@ -33,7 +33,7 @@ def care_of(audited: Audited, *, blurred: bool) -> Care | None:
     bases = tuple(_bases(manifest))
     if not (audited.purges or likeness or bases or reads_people(manifest)):
         return None
-    facts = (*_read(manifest), *bases, *_kept(manifest, audited.purges, blurred=blurred))
+    facts = (*_read(manifest), *bases, *_kept(audited, blurred=blurred))
     return Care(tuple(facts), likeness)
 
 
@@ -93,20 +93,36 @@ def _likeness(manifest: RunManifest) -> Iterator[tuple[str, str]]:
             yield told, str(basis[name])
 
 
-def _kept(manifest: RunManifest, purges: tuple[Purge, ...], *, blurred: bool) -> Iterator[tuple[str, str]]:
-    if reads_people(manifest):
+def _kept(audited: Audited, *, blurred: bool) -> Iterator[tuple[str, str]]:
+    if reads_people(audited.manifest):
         stored = "Where faces lie in the pictures, and what was read of them. No face embedding, no cut-out of a face."
         yield "Stored of persons", stored
-    if not purges:
-        here = "blurred in this page" if blurred else "not blurred in this page, as it was asked for"
-        yield "Pictures", f"Sharp in the run folder, {here}. imgaudit purge deletes them and keeps the figures."
-    for purge in purges:
+    if not audited.purges and (audited.held or audited.outside):
+        here = "Blurred in this page" if blurred else "Not blurred in this page, as it was asked for"
+        yield "Pictures", f"{_where(audited)} {here}."
+    for purge in audited.purges:
         yield "Pictures", f"{_deleted(purge)}. Reason: {clip(clean(purge.reason), 200)}."
+
+
+def _where(audited: Audited) -> str:
+    """Where the sharp pictures are, and what a purge would do."""
+    if not audited.outside:
+        return "Sharp in the run folder: imgaudit purge deletes them and keeps the figures."
+    if not audited.held:
+        return (
+            "Sharp in their own files outside the run folder, which imgaudit purge leaves alone: it deletes the small "
+            "copies in this page and keeps the figures."
+        )
+    return (
+        f"{count(audited.held, 'sharp picture')} in the run folder, which imgaudit purge deletes with the small copies in "
+        f"this page; {audited.outside:,} in their own files outside it, which it leaves alone. The figures stay."
+    )
 
 
 def _deleted(purge: Purge) -> str:
     when = moment(purge.started).partition(",")[0]
     what = [f"{count(purge.images, 'image')} of this run"] if purge.images else []
+    what += ["small copies in reports"] if purge.outside and not purge.images else []
     what += ["feature vectors"] if purge.vectors else []
     outside = f"; {count(purge.outside, 'image lies', 'images lie')} outside it" if purge.outside else ""
     begun = "" if purge.finished else " (begun, not finished)"

@@ -41,7 +41,7 @@ class Html(Report):
     blur: Literal["faces", "all", "none"] = "faces"
     """``faces``: the boxes that a face detector found are blurred, and an image in which none was found, or at which no
     detector looked, is blurred as a whole, since detectors miss faces. ``all``: every image is blurred as a whole.
-    ``none``: no image is blurred; for images that show no people. The sharp image is only ever a link into the run."""
+    ``none``: no image is blurred; for images that show no people. The sharp image is only ever a link to its file."""
 
     thumbnails: int = Field(default=12, ge=0, le=60)
     """Images shown in one gallery, at most."""

@@ -32,7 +32,7 @@ class Thumbnail:
     """One image of a gallery."""
 
     data: str
-    """A data URI; empty where the image was purged."""
+    """A data URI; empty where the image is not to be had."""
     size: tuple[int, int]
     """Width and height of the small copy."""
     caption: str
@@ -42,6 +42,13 @@ class Thumbnail:
     """Relative link to the stored image; empty where there is none."""
     blurred: bool = False
     """The link leads to an image that shows more than the copy does."""
+    gone: str = ""
+    """Why there is no copy, in a word or two."""
+
+    @property
+    def outside(self) -> bool:
+        """The link leads out of the run folder."""
+        return self.link.startswith("../")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +127,16 @@ class Album:
             self._made[image] = self._encode(image)
         data, size = self._made[image]
         said = clip(clean(caption), 200) or f"image {short(image)}"
-        state = STATES[self._blurring] if data else "no longer stored"
+        gone = "" if data else self._gone
+        state = gone or STATES[self._blurring]
         link = safe_link(self._audited.link(image)) if data else ""
         blurred = bool(data) and self._blurring != "none"
-        return Thumbnail(data, size, said, f"{said} ({state})" if state else said, link, blurred)
+        return Thumbnail(data, size, said, f"{said} ({state})" if state else said, link, blurred, gone)
+
+    @property
+    def _gone(self) -> str:
+        """After a purge, images outside the run are where they were: they are only not shown."""
+        return "no longer shown" if self._audited.purges and self._audited.outside else "no longer stored"
 
     def _encode(self, image: str) -> tuple[str, tuple[int, int]]:
         pixels = self._audited.image(image)

@@ -264,7 +264,7 @@ def verdict(finding: Finding, outcome: str, limit: float, words: str) -> Verdict
 
 def audited(findings: tuple[Finding, ...], verdicts: tuple[Verdict, ...], **changes: object) -> Audited:
     """Records as a report gets them."""
-    return Audited(manifest(**changes), findings, verdicts, pixels_of, link_of, boxes_of)
+    return Audited(manifest(**changes), findings, verdicts, pixels_of, link_of, boxes_of, held=400)
 
 
 def demo() -> Audited:

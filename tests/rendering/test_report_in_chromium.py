@@ -90,9 +90,11 @@ def test_a_thumbnail_opens_the_sharp_image(chromium: Any, tmp_path: Path) -> Non
     report = tmp_path / "report.html"
     report.write_bytes(Html().render(sample_audit.demo()))
     with Visit(chromium, report) as visit:
-        visit.unfolded().page.locator(f'a[href="{drawn_faces.link_of(image)}"]').first.click()
-        visit.page.wait_for_url(stored.as_uri())
-        assert visit.page.evaluate("[document.images[0].naturalWidth, document.images[0].naturalHeight]") == [64, 64]
+        visit.unfolded()
+        with visit.context.expect_page() as opened:
+            visit.page.locator(f'a[href="{drawn_faces.link_of(image)}"]').first.click()
+        opened.value.wait_for_url(stored.as_uri())
+        assert opened.value.evaluate("[document.images[0].naturalWidth, document.images[0].naturalHeight]") == [64, 64]
 
 
 @pytest.mark.parametrize("name", ["demo", "skewed"])

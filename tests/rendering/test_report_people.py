@@ -75,8 +75,14 @@ def test_a_picture_says_that_it_is_blurred_and_what_a_click_does() -> None:
     page = Page(render(sample_audit.people()))
     links = [attributes for tag, attributes in page.tags if tag == "a" and attributes["href"].startswith("images/")]
     assert len(links) > 20
-    assert {(link["rel"], link["title"]) for link in links} == {("noreferrer", "Blurred: open the sharp image")}
-    assert "Blurred in this file. A picture opens the sharp image in the run folder, which may show a face." in page.text
+    assert {(link["rel"], link["target"]) for link in links} == {("noopener noreferrer", "_blank")}
+    (title,) = {link["title"] for link in links}
+    assert title.startswith("Blurred: open the sharp image in a new tab")
+    assert "deleted, or that this report was moved" in title
+    said = (
+        "A picture opens the sharp image, which may show a face, in a new tab: from the run folder, as long as it is there"
+    )
+    assert f"Blurred in this file. {said}" in page.text
     plain = Page(render(sample_audit.people(), blur="none"))
     assert "Blurred in this file" not in plain.text
     assert "Open the stored image" in plain.text
@@ -97,9 +103,12 @@ def test_the_keyboard_opens_the_sharp_image(chromium: Any, tmp_path: Path, width
         assert link.evaluate(look) == '"blurred"'
         page.keyboard.press("Tab")  # focus by keyboard from here on
         link.focus()
-        assert link.evaluate(look) == '"open sharp"'
-        page.keyboard.press("Enter")
-        page.wait_for_url(stored.as_uri())
+        assert link.evaluate(look) == '"open sharp ↗"'
+        with visit.context.expect_page() as opened:
+            page.keyboard.press("Enter")
+        opened.value.wait_for_url(stored.as_uri())
+        assert opened.value.evaluate("window.opener") is None
+        assert page.url == report.as_uri()
 
 
 # ------------------------------------------------------------------------------------------------------ pairs
@@ -147,11 +156,38 @@ def test_the_section_says_what_was_read_on_what_basis() -> None:
         "Of whom, and who answers Persons of the invented catalogue; A. Tester answers",
         "Authority They are drawings of our own",
         "Holds until 2027-12-31",
-        "Sharp in the run folder, blurred in this page.",
+        "Sharp in the run folder: imgaudit purge deletes them and keeps the figures. Blurred in this page.",
     ):
         assert wanted in text
     assert "compliant" not in text
     assert "[U+202E]" in text
+
+
+def elsewhere(held: int, outside: int) -> str:
+    """An audit some of whose images lie outside the run."""
+    found = sample_audit.people()
+    link = {True: found.link, False: lambda image: f"../../photos/{found.link(image)}"}[outside == 0]
+    return render(replace(found, held=held, outside=outside, link=link))
+
+
+def test_pictures_are_said_to_be_where_they_are() -> None:
+    text = care(elsewhere(0, 7))
+    assert "in their own files outside the run folder, which imgaudit purge leaves alone" in text
+    assert "deletes the small copies in this page" in text
+    assert "Sharp in the run folder" not in text
+    assert "in a new tab: from where it lies outside the run folder" in Page(elsewhere(0, 7)).text
+    text = care(elsewhere(3, 7))
+    assert "3 sharp pictures in the run folder, which imgaudit purge deletes" in text
+    assert "7 in their own files outside it" in text
+    assert "Pictures" not in care(elsewhere(0, 0))  # nothing came back
+
+
+def test_pictures_outside_are_not_said_to_be_deleted() -> None:
+    alone = PURGE.model_copy(update={"images": 0, "vectors": ()})
+    markup = render(replace(sample_audit.people(alone), held=0, outside=3))
+    assert "Deleted on 22 November 2026: small copies in reports; 3 images lie outside it" in care(markup)
+    assert "no longer shown" in markup
+    assert "no longer stored" not in markup
 
 
 def test_photographs_are_not_called_fictitious() -> None:
@@ -178,7 +214,7 @@ def test_a_purge_is_told_and_no_picture_shown() -> None:
     text = care(markup)
     assert "Deleted on 22 November 2026: 1,240 images of this run and feature vectors; 3 images lie outside it." in text
     assert "Reason: the retention time is over" in text
-    assert "Sharp in the run folder" not in text
+    assert "in the run folder" not in text
     summary = Markdown().render(sample_audit.people(PURGE)).decode()
     assert "Deleted on 22 November 2026: 1,240 images of this run" in summary
     assert "Whom pictures depict was asked on this stated authority: They are drawings of our own." in summary

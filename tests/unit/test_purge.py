@@ -20,8 +20,8 @@ from audit.images import encode_png
 from audit.plan import make_plan
 from audit.purge import check_images_left, delete, extent, finish
 from audit.purges import read_purges
-from audit.run import Silent, audited, run_audit
-from audit.spec import parse_spec
+from audit.run import Silent, audited, render, run_audit
+from audit.spec import Use, parse_spec
 from audit.store import RunStore
 from audit.testing import disc
 
@@ -114,6 +114,21 @@ def test_a_folder_of_images_that_is_a_link_is_left_alone(tmp_path: Path) -> None
     with pytest.raises(StoreError, match="a link to"):
         extent(store, vectors=False)
     assert pictures_in(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("linked", ["scores", "one of them", "a part"])
+def test_scores_that_are_a_link_keep_their_vectors_and_say_so(tmp_path: Path, linked: str) -> None:
+    store = made(tmp_path / "runs", scorers=STORED, metrics=[NEARNESS], gates=[])
+    scores = Path(store.path) / "scores"
+    folder = next(scores.glob("stored*"))
+    moved = {"scores": scores, "one of them": folder, "a part": next(folder.glob("*.parquet"))}[linked]
+    moved.rename(tmp_path / "elsewhere")
+    moved.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match=r"a link to .*elsewhere, which is not this run's to delete"):
+        extent(RunStore(store.path), vectors=True)
+    assert call(["purge", store.path, "--yes", "--vectors"]) == 4
+    assert pictures_in(Path(store.path))
+    assert extent(RunStore(store.path), vectors=False).images  # images alone can go
 
 
 def test_links_within_go_and_what_they_point_to_stays(tmp_path: Path) -> None:
@@ -214,13 +229,48 @@ def test_damaged_scores_do_not_keep_pictures(tmp_path: Path) -> None:
         extent(RunStore(store.path), vectors=True)
 
 
-def test_pictures_that_only_reports_show_are_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("blur", ["all", "none"])
+def test_small_copies_of_pictures_outside_go_from_reports(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], blur: str
+) -> None:
     (tmp_path / "photos").mkdir()
-    (tmp_path / "photos/0.png").write_bytes(encode_png(disc(0, 32)))
+    for seed in range(3):
+        (tmp_path / f"photos/{seed}.png").write_bytes(encode_png(disc(seed, 32)))
     folder = {"use": "folder", "params": {"path": str(tmp_path / "photos"), "subject_basis": "generated"}}
     store = made(tmp_path / "runs", generators=[folder], probes=[], gates=[])
+    path = Path(store.path)
+    findings = json.loads((path / "findings.json").read_text())
+    findings[0]["evidence"] = list(store.image_refs)
+    store.write_json("findings.json", findings)
+    store.write(*render(store, Use(use="html", params={"blur": blur})))
+    assert (path / "report.html").read_text().count("data:image/jpeg") == 3
+    assert "photos/0.png" in (path / "report.html").read_text()
+    assert not extent(store, vectors=False).nothing
+
+    assert call(["purge", store.path, "--yes", "--reason", "asked to"]) == 0
+    out = capsys.readouterr().out
+    assert "it holds no images; the small copies in its reports were deleted" in out
+    assert "3 images lie outside the run and were not touched" in out
+    assert [file for file in files_of(path) if b"data:image" in file.read_bytes()] == []
+    assert "photos/0.png" not in (path / "report.html").read_text()
+    assert len(list((tmp_path / "photos").iterdir())) == 3
+    again = RunStore(store.path)
+    (log,) = read_purges(again)
+    assert (log.images, log.outside, log.reason, log.reports) == (0, 3, "asked to", ("report.html",))
+    assert log.finished
+    assert extent(again, vectors=False).nothing
+    assert again.verify() == []
+    assert call(["report", store.path]) == 0
+    assert "data:image" not in (path / "report.html").read_text()
+
+
+def test_a_run_without_any_image_has_nothing_to_purge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = {"use": "fake", "params": {"side": 32, "batch": 4, "refuse": 1}}
+    store = made(tmp_path, generators=[nothing], gates=[])
+    assert not store.image_refs
     assert call(["purge", store.path, "--yes"]) == 0
-    assert "1 images lie outside" in capsys.readouterr().err
+    assert "holds no images, so nothing was deleted" in capsys.readouterr().out
+    assert read_purges(store) == ()
 
 
 def test_reports_are_drawn_again_without_pictures_or_deleted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
