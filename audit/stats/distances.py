@@ -153,7 +153,7 @@ class Gaussian:
 
     @classmethod
     def with_covariance(cls, mean: FloatArray, covariance: FloatArray, *, full: bool = True) -> Self:
-        """By Cholesky's factor; with pivots, and as many columns as the rank, where the covariance has not ``full`` rank."""
+        """By Cholesky's factor; with pivots, and as many columns as the rank, where the rank is not ``full``."""
         width = len(mean)
         tiny = width * np.finfo(np.float64).eps * float(covariance.diagonal().max(initial=0.0))
         if full:

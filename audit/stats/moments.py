@@ -83,6 +83,27 @@ class Moments:
         scatter += other.scatter
         return type(self)(n, mean, scatter)
 
+    def without(self, part: Self) -> Self:
+        """Moments of a sample less a part of it.
+
+        Raises:
+            ValueError: the part is of another width, or larger than the whole.
+
+        >>> left = Moments.of(np.array([[0.0], [2.0], [7.0]])).without(Moments.of(np.array([[7.0]])))
+        >>> left.n, float(left.mean[0])
+        (2, 1.0)
+        """
+        n = self.n - part.n
+        if self.mean.shape != part.mean.shape or n < 0:
+            raise ValueError(f"no part of it: {part.n} x {len(part.mean)} of {self.n} x {len(self.mean)}")
+        if n == 0:
+            return type(self)(0, np.zeros_like(self.mean), np.zeros_like(self.scatter))
+        apart = part.mean - self.mean
+        scatter = np.outer(apart * (-self.n * part.n / n), apart)
+        scatter += self.scatter
+        scatter -= part.scatter
+        return type(self)(n, self.mean - apart * (part.n / n), scatter)
+
     @property
     def covariance(self) -> FloatArray:
         """(d, d) unbiased covariance; ValueError with fewer than 2 rows."""
