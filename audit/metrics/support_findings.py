@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from audit.component import Measured, Parts
 from audit.digest import derive_seed
@@ -231,12 +230,8 @@ def _modes(beside: Beside) -> _Estimate:
     expected = effective_modes(nearest_cell(second.features[other], centres), beside.cells, np.arange(len(other)))
     own = effective_modes(nearest_cell(first, centres), beside.cells, beside.units.code)
     parts = contributions(own.found.pseudo_values(), beside.units)
-    ends = cluster_mean(parts.total, parts.n, confidence=beside.confidence).interval
-    half = float(stats.norm.ppf((1 + beside.confidence) / 2)) * own.least_error
-    value, most = own.found.value, float(beside.cells)
-    if ends is not None:
-        ends = max(1.0, min(ends[0], value - half)), min(most, max(ends[1], value + half))
-    return _Estimate(value, ends, parts, expected.found.value)
+    ends = own.interval(beside.units.code, beside.cells, beside.confidence)
+    return _Estimate(own.found.value, ends, parts, expected.found.value)
 
 
 def _told(beside: Beside, kind: Kind, found: _Estimate) -> Measured:

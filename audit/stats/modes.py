@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+from scipy import special, stats
 
 from audit.stats.distances import Features
 from audit.stats.influence import Compared
-from audit.stats.intervals import FloatArray
+from audit.stats.intervals import FloatArray, cluster_mean
 
 __all__ = ["Modes", "cells", "effective_modes", "nearest_cell"]
 
@@ -25,7 +25,24 @@ class Modes:
 
     found: Compared
     least_error: float
-    """Its standard error if all images were independent; an interval is no narrower than that makes it."""
+    """Its standard error if all images were independent."""
+
+    def interval(self, cluster: Ints, count: int, confidence: float = 0.95) -> tuple[float, float] | None:
+        """The t interval by cluster, no narrower than for independent images, within 1 .. count; None for one cluster.
+
+        Equal occupancy moves nothing to first order, and does not shrink it to a point.
+
+        Args:
+            cluster: (n,) as whole numbers from 0, each with an image.
+            count: cells that there are.
+            confidence: 0 .. 1.
+        """
+        values = np.bincount(cluster, self.found.pseudo_values()).astype(np.float64)
+        ends = cluster_mean(values, np.bincount(cluster).astype(np.float64), confidence=confidence).interval
+        if ends is None:
+            return None
+        value, half = self.found.value, float(stats.norm.ppf((1 + confidence) / 2)) * self.least_error
+        return max(1.0, min(ends[0], value - half)), min(float(count), max(ends[1], value + half))
 
 
 def cells(reference: Features, count: int, rng: np.random.Generator) -> FloatArray:
