@@ -11,10 +11,12 @@ from audit.face_columns import LANDMARKS
 from audit.images import Pixels
 from audit.scorers.skin_colour import lab_of_linear, linear
 
-__all__ = ["CHEEKS", "FOREHEAD", "FaceFrame", "skin_mask", "skin_patches"]
+__all__ = ["CHEEKS", "FOREHEAD", "FaceFrame", "Window", "skin_mask", "skin_patches"]
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+Window = tuple[slice, slice]
+"""Rows and columns of a part of a picture."""
 
 NOSE_BELOW = 0.77
 """From the middle between the eyes down to the base of the nose in a frontal face, in distances between the eyes."""
@@ -85,6 +87,17 @@ class FaceFrame:
         told = np.asarray(points, dtype=np.float64)
         return self.origin + told[:, :1] * self.right + told[:, 1:] * self.down
 
+    def window(self, shape: tuple[int, int]) -> Window:
+        """Rows and columns that hold all patches of the face, as far as they lie in the picture.
+
+        Args:
+            shape: height and width of the picture.
+        """
+        points = self.at((*CHEEKS[0], *CHEEKS[1], *FOREHEAD))[:, ::-1]
+        starts = np.clip(np.floor(points.min(axis=0)), 0, shape).astype(int)
+        stops = np.clip(np.ceil(points.max(axis=0)) + 1, starts, shape).astype(int)
+        return slice(int(starts[0]), int(stops[0])), slice(int(starts[1]), int(stops[1]))
+
 
 def skin_patches(frame: FaceFrame, shape: tuple[int, int]) -> tuple[Mask, ...]:
     """Cheeks (the far one of a turned face is left out) and forehead of a face, as far as they lie in the picture.
@@ -94,36 +107,37 @@ def skin_patches(frame: FaceFrame, shape: tuple[int, int]) -> tuple[Mask, ...]:
         shape: height and width of the picture.
 
     Returns:
-        Masks (height, width), cheeks first; a patch may be empty.
+        Masks of the shape of the frame's window, cheeks first; a patch may be empty.
     """
     left, right = CHEEKS
     turned_left, turned_right = frame.turn < -TURNED, frame.turn > TURNED
     shown = [*([] if turned_left else [left]), *([] if turned_right else [right]), FOREHEAD]
-    return tuple(_patch(frame.at(corners), frame.unit, shape) for corners in shown)
+    return tuple(_patch(frame, corners, shape) for corners in shown)
 
 
 def skin_mask(pixels: Pixels, frame: FaceFrame) -> Mask:
     """Cheeks and forehead without what is not of their colour: a fringe, the rim of glasses, a strand of hair.
 
     Args:
-        pixels: (height, width, 3).
+        pixels: (height, width, 3), the whole picture.
         frame: of the face.
 
     Returns:
-        (height, width); empty where the patches lie outside the picture.
+        A mask of the shape of the frame's window; empty where the patches lie outside the picture.
     """
     shape = pixels.shape[0], pixels.shape[1]
+    near = pixels[frame.window(shape)]
     *cheeks, forehead = skin_patches(frame, shape)
     mask = np.logical_or.reduce(cheeks)
     if not mask.any():
         return forehead
     if forehead.any():
-        apart = _lab(pixels, forehead), _lab(pixels, mask)
+        apart = _lab(near, forehead), _lab(near, mask)
         if np.linalg.norm(np.median(apart[0], axis=0) - np.median(apart[1], axis=0)) <= ANOTHER_COLOUR:
             mask = mask | forehead
-    lab = _lab(pixels, mask)
+    lab = _lab(near, mask)
     distance = np.linalg.norm(lab - np.median(lab, axis=0), axis=1)
-    kept = np.zeros(shape, dtype=bool)
+    kept = np.zeros(mask.shape, dtype=bool)
     kept[mask] = distance <= OUTLIERS * max(float(np.median(distance)), LEAST_SPREAD)
     return kept
 
@@ -132,13 +146,16 @@ def _lab(pixels: Pixels, mask: Mask) -> Floats:
     return lab_of_linear(linear(pixels[mask]))
 
 
-def _patch(corners: Floats, unit: float, shape: tuple[int, int]) -> Mask:
-    mask = np.zeros(shape, dtype=bool)
-    rows, columns = draw.polygon(corners[:, 1], corners[:, 0], shape)  # type: ignore[no-untyped-call]
+def _patch(frame: FaceFrame, corners: npt.ArrayLike, shape: tuple[int, int]) -> Mask:
+    down, across = frame.window(shape)
+    mask = np.zeros((down.stop - down.start, across.stop - across.start), dtype=bool)
+    points = frame.at(corners)
+    rows, columns = draw.polygon(points[:, 1], points[:, 0], shape)  # type: ignore[no-untyped-call]
     if not len(rows):
         return mask
+    rows, columns = rows - down.start, columns - across.start
     mask[rows, columns] = True
-    window = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
-    rim = min(max(1, round(ERODED * unit)), max(mask[window].shape))
-    mask[window] = ndimage.binary_erosion(mask[window], iterations=rim)
+    within = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
+    rim = min(max(1, round(ERODED * frame.unit)), max(mask[within].shape))
+    mask[within] = ndimage.binary_erosion(mask[within], iterations=rim)
     return mask

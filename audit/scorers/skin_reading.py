@@ -1,6 +1,7 @@
 """The apparent tone of skin in a picture, given where the skin is; an abstention where it is none, or hidden."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from audit.images import Pixels
 from audit.records import Abstained
 from audit.scorers.skin_colour import Tone, bin_names, lab_of_linear, linear
 from audit.scorers.skin_light import LightLimits, balancing_gains
+from audit.scorers.skin_mask import Window
 
 __all__ = [
     "CLIPPED",
@@ -19,6 +21,7 @@ __all__ = [
     "NO_SURROUNDINGS",
     "ROUGH",
     "TOO_LITTLE",
+    "Scene",
     "SkinLimits",
     "SkinReading",
     "read_skin",
@@ -34,6 +37,7 @@ NOT_SKIN = Abstained(reason="colour far from that of any skin")
 ROUGH = Abstained(reason="too rough for skin")
 NO_SURROUNDINGS = Abstained(reason="too little around the face to tell the light by")
 
+EVERYWHERE: Window = (slice(None), slice(None))
 THUMBNAIL = 64
 """Long side at which a picture is looked at for colours: noise and JPEG blocks average out."""
 ROUGHNESS_SCALE = 0.08
@@ -91,13 +95,80 @@ class SkinReading:
         return self.balanced.expected - self.plain.expected
 
 
-def read_skin(pixels: Pixels, skin: Mask, around: Mask, limits: SkinLimits | None = None) -> SkinReading:
-    """Read the tone of skin, as shown and balanced for the light.
+@dataclass(frozen=True)
+class Scene:
+    """A picture in which skin is read. Its light and its colours are looked at once, however many faces it shows."""
 
-    The colour is the median of L*, a* and b* over the unclipped pixels whose L* lies in its middle nine tenths. It
-    abstains on too few pixels, pixels clipped to black or white, pictures that know one colour ramp only (grey, sepia),
-    grey skin, colours that no skin has, and detail too rough for skin. Smooth things of a skin's colour in a colourful
-    picture (a doll, planed pine) are not told from skin: that is left to what found the face.
+    pixels: Pixels
+    """(height, width, 3) sRGB, 0 .. 255."""
+    around: Mask
+    """(height, width) what to tell the light by: no skin, no face."""
+    limits: SkinLimits
+
+    def __post_init__(self) -> None:
+        if self.around.shape != self.pixels.shape[:2]:
+            raise ValueError(f"a mask of shape {self.around.shape} for a picture of {self.pixels.shape[:2]}")
+
+    @cached_property
+    def gains(self) -> Floats | None:
+        """(3,) factors on linear light that balance the picture; None where too little is around."""
+        return balancing_gains(self.pixels, self.around, self.limits.light)
+
+    @cached_property
+    def palette(self) -> tuple[float, float]:
+        """How far its colours leave one ramp from black to white, and its median chroma."""
+        return _palette(self.pixels)
+
+    def read(self, skin: Mask, window: Window = EVERYWHERE) -> SkinReading:
+        """Read the tone of skin, as shown and balanced for the light.
+
+        The colour is the median of L*, a* and b* over the unclipped pixels whose L* lies in its middle nine tenths. It
+        abstains on too few pixels, pixels clipped to black or white, pictures that know one colour ramp only (grey,
+        sepia), grey skin, colours that no skin has, and detail too rough for skin. Smooth things of a skin's colour in a
+        colourful picture (a doll, planed pine) are not told from skin: that is left to what found the face.
+
+        Args:
+            skin: where in the window the skin is.
+            window: rows and columns of the picture.
+
+        Raises:
+            ValueError: a mask of another shape than the window.
+        """
+        near, limits = self.pixels[window], self.limits
+        if skin.shape != near.shape[:2]:
+            raise ValueError(f"a mask of shape {skin.shape} for a part of the picture of {near.shape[:2]}")
+        why = self._unreadable(near, skin)
+        if why is not None:
+            return SkinReading(why, why, why)
+        chosen = _unclipped(near[skin], limits)
+        if len(chosen) < limits.fewest:
+            return SkinReading(CLIPPED, CLIPPED, self._burnt_out(near[skin]))
+        light = linear(chosen)
+        plain = _tone(light, limits)
+        balanced = NO_SURROUNDINGS if self.gains is None else _tone(light * self.gains, limits)
+        return SkinReading(plain, balanced, plain)
+
+    def _unreadable(self, near: Pixels, skin: Mask) -> Abstained | None:
+        if int(skin.sum()) < self.limits.fewest:
+            return TOO_LITTLE
+        colours, tint = self.palette
+        if colours < self.limits.least_colours and tint >= self.limits.tint:
+            return COLOURLESS
+        return ROUGH if _roughness(near, skin) > self.limits.roughest else None
+
+    def _burnt_out(self, chosen: Pixels) -> Tone | Abstained:
+        limits = self.limits
+        bright = chosen[(chosen > limits.darkest).all(axis=1)]
+        if len(bright) < limits.fewest or not (np.median(bright, axis=0) == 255).any():
+            return CLIPPED
+        if self.palette[0] < limits.least_colours:  # a drawing on white paper has white faces, too
+            return COLOURLESS
+        shown = _median(lab_of_linear(linear(bright)), limits)
+        return shown if shown.label == bin_names()[0] else CLIPPED
+
+
+def read_skin(pixels: Pixels, skin: Mask, around: Mask, limits: SkinLimits | None = None) -> SkinReading:
+    """Read the tone of the skin of a picture that shows one face, as ``Scene.read`` does.
 
     Args:
         pixels: (height, width, 3) sRGB, 0 .. 255.
@@ -108,28 +179,7 @@ def read_skin(pixels: Pixels, skin: Mask, around: Mask, limits: SkinLimits | Non
     Raises:
         ValueError: masks of another shape than the picture.
     """
-    limits = limits or SkinLimits()
-    if skin.shape != pixels.shape[:2] or around.shape != pixels.shape[:2]:
-        raise ValueError(f"masks of shape {skin.shape} and {around.shape} for a picture of {pixels.shape[:2]}")
-    why = _unreadable(pixels, skin, limits)
-    if why is not None:
-        return SkinReading(why, why, why)
-    chosen = _unclipped(pixels[skin], limits)
-    if len(chosen) < limits.fewest:
-        return SkinReading(CLIPPED, CLIPPED, _burnt_out(pixels, skin, limits))
-    light = linear(chosen)
-    plain = _tone(light, limits)
-    gains = balancing_gains(pixels, around, limits.light)
-    return SkinReading(plain, NO_SURROUNDINGS if gains is None else _tone(light * gains, limits), plain)
-
-
-def _unreadable(pixels: Pixels, skin: Mask, limits: SkinLimits) -> Abstained | None:
-    if int(skin.sum()) < limits.fewest:
-        return TOO_LITTLE
-    colours, tint = _palette(pixels)
-    if colours < limits.least_colours and tint >= limits.tint:
-        return COLOURLESS
-    return ROUGH if _roughness(pixels, skin) > limits.roughest else None
+    return Scene(pixels, around, limits or SkinLimits()).read(skin)
 
 
 def _unclipped(chosen: Pixels, limits: SkinLimits) -> Pixels:
@@ -141,17 +191,6 @@ def _unclipped(chosen: Pixels, limits: SkinLimits) -> Pixels:
         return kept
     # Bright skin of which less than half is below the limit: what is left over would be its shadows.
     return bright if (np.median(bright, axis=0) < 255).all() else bright[:0]
-
-
-def _burnt_out(pixels: Pixels, skin: Mask, limits: SkinLimits) -> Tone | Abstained:
-    chosen = pixels[skin]
-    bright = chosen[(chosen > limits.darkest).all(axis=1)]
-    if len(bright) < limits.fewest or not (np.median(bright, axis=0) == 255).any():
-        return CLIPPED
-    if _palette(pixels)[0] < limits.least_colours:  # a drawing on white paper has white faces, too
-        return COLOURLESS
-    shown = _median(lab_of_linear(linear(bright)), limits)
-    return shown if shown.label == bin_names()[0] else CLIPPED
 
 
 def _tone(light: Floats, limits: SkinLimits) -> Tone | Abstained:

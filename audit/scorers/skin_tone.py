@@ -10,12 +10,11 @@ from pydantic import Field
 
 from audit.component import Column, KnownAnswer, Row, ScoreBatch, Scorer, Value, View
 from audit.face_columns import BOX, NO_FACE
-from audit.images import Pixels
 from audit.records import Abstained
 from audit.scorers.skin_columns import tone_columns, tone_numerics, tone_values, without_tone
 from audit.scorers.skin_light import LightLimits
 from audit.scorers.skin_mask import FaceFrame, skin_mask
-from audit.scorers.skin_reading import SkinLimits, read_skin
+from audit.scorers.skin_reading import Scene, SkinLimits
 from audit.scorers.views import checked_pixels, number, regions, required, vector
 
 __all__ = ["NO_FACE", "NO_LANDMARKS", "TOO_SMALL", "SkinTone"]
@@ -85,20 +84,20 @@ class SkinTone(Scorer):
         if not faces:
             return [Row(without_tone(NO_FACE))]
         pixels = checked_pixels(view)
-        around = _around(faces, (pixels.shape[0], pixels.shape[1]))
-        read = [self._read(pixels, face, around) for face in faces]
-        return [Row({}), *(Row(values, region) for region, values in enumerate(read))]
+        light = LightLimits(level=self.scene_level, most_stops=self.most_stops)
+        limits = SkinLimits(fewest=self.least_pixels, light=light)
+        scene = Scene(pixels, _around(faces, (pixels.shape[0], pixels.shape[1])), limits)
+        return [Row({}), *(Row(self._read(scene, face), region) for region, face in enumerate(faces))]
 
-    def _read(self, pixels: Pixels, face: Row, around: npt.NDArray[np.bool_]) -> dict[str, Value]:
+    def _read(self, scene: Scene, face: Row) -> dict[str, Value]:
         left, right, landmarks = number(face, "left"), number(face, "right"), vector(face, "landmarks")
         frame = None if landmarks is None else FaceFrame.of(landmarks)
         if frame is None:
             return without_tone(NO_LANDMARKS)
         if left is not None and right is not None and right - left < self.smallest_face:
             return without_tone(TOO_SMALL)
-        light = LightLimits(level=self.scene_level, most_stops=self.most_stops)
-        limits = SkinLimits(fewest=self.least_pixels, light=light)
-        return tone_values(read_skin(pixels, skin_mask(pixels, frame), around, limits))
+        height, width = scene.around.shape
+        return tone_values(scene.read(skin_mask(scene.pixels, frame), frame.window((height, width))))
 
 
 def _around(faces: Sequence[Row], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:

@@ -223,7 +223,7 @@ def test_a_picture_of_one_pixel(level: int) -> None:
 
 
 def test_masks_of_another_shape_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"masks of shape \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"mask of shape \(2, 2\)"):
         read_skin(swatch(1).pixels, np.ones((2, 2), dtype=bool), ALL)
 
 

@@ -8,6 +8,7 @@ from skin_scenes import LANDMARKS, face, grey, portrait, sand, wood
 from audit.component import Row
 from audit.errors import ScoringError
 from audit.records import Abstained, Scored
+from audit.scorers import skin_reading
 from audit.scorers.skin_columns import tone_columns
 from audit.scorers.skin_mask import FaceFrame, skin_mask, skin_patches
 from audit.scorers.skin_tone import SkinTone
@@ -20,6 +21,18 @@ def seen(pixels, *faces: Row):
     return view(pixels, given={"faces": [Row({"count": float(len(faces))}), *faces] if faces else [NOBODY]})
 
 
+def whole(mask, frame: FaceFrame, side: int = 256):
+    """A mask of a frame's window, laid over the whole picture."""
+    over = np.zeros((side, side), dtype=bool)
+    over[frame.window((side, side))] = mask
+    return over
+
+
+def mask_of(pixels, points=LANDMARKS):
+    frame = FaceFrame.of(points)
+    return whole(skin_mask(pixels, frame), frame)
+
+
 def read(pixels, *faces: Row, **params):
     return scored(SkinTone(**params), [seen(pixels, *(faces or (face(),)))])[0][1].values
 
@@ -30,7 +43,7 @@ def read(pixels, *faces: Row, **params):
 def test_patches_are_cheeks_and_forehead_of_the_drawing() -> None:
     pixels, frame = portrait(6), FaceFrame.of(LANDMARKS)
     assert frame is not None
-    left, right, forehead = skin_patches(frame, (256, 256))
+    left, right, forehead = (whole(patch, frame) for patch in skin_patches(frame, (256, 256)))
     assert left[:, :128].sum() == left.sum() > 200
     assert right[:, 128:].sum() == right.sum() > 200
     assert np.flatnonzero(forehead.any(axis=1)).max() < 81 < 100 < np.flatnonzero(left.any(axis=1)).min()
@@ -41,15 +54,15 @@ def test_patches_are_cheeks_and_forehead_of_the_drawing() -> None:
 def test_the_frame_turns_with_the_face() -> None:
     """A quarter turn of picture and landmarks turns the mask, pixels at the rim aside."""
     pixels, points = portrait(6), LANDMARKS.reshape(-1, 2)
-    upright = skin_mask(pixels, FaceFrame.of(LANDMARKS))
+    upright = mask_of(pixels)
     turned_points = np.stack([points[:, 1], 255 - points[:, 0]], axis=1)
-    turned = skin_mask(np.ascontiguousarray(np.rot90(pixels)), FaceFrame.of(turned_points.ravel()))
+    turned = mask_of(np.ascontiguousarray(np.rot90(pixels)), turned_points.ravel())
     apart = (np.rot90(upright) != turned).sum()
     assert apart < 0.1 * upright.sum()
 
 
 def test_hair_on_the_forehead_is_left_out() -> None:
-    bald, fringe = (skin_mask(portrait(5, fringe=hair), FaceFrame.of(LANDMARKS)) for hair in (False, True))
+    bald, fringe = (mask_of(portrait(5, fringe=hair)) for hair in (False, True))
     assert bald[:80].sum() > 300
     assert fringe[:80].sum() == 0
     assert fringe[80:].sum() == pytest.approx(bald[80:].sum(), abs=20)
@@ -60,7 +73,7 @@ def test_the_far_cheek_of_a_turned_face_is_left_out() -> None:
     points = LANDMARKS.copy()
     points[8] += 20
     frame = FaceFrame.of(points)
-    cheek, _ = skin_patches(frame, (256, 256))
+    cheek, _ = (whole(patch, frame) for patch in skin_patches(frame, (256, 256)))
     assert cheek[:, :128].any()
     assert not cheek[:, 150:].any()
 
@@ -126,6 +139,31 @@ def test_every_face_has_its_row() -> None:
     assert rows[0].values == {}
     assert isinstance(rows[1].values["apparent_tone"], Scored)
     assert reason(rows[2].values["apparent_tone"]) == "too little skin in sight"
+
+
+def test_light_and_colours_of_a_picture_are_looked_at_once_for_all_its_faces(monkeypatch) -> None:
+    """Of each face what it says alone in the whole picture, from masks of its whole size."""
+    looks = []
+    for name in ("balancing_gains", "_palette"):
+        deed = getattr(skin_reading, name)
+        monkeypatch.setattr(skin_reading, name, lambda *a, name=name, deed=deed: looks.append(name) or deed(*a))
+    scene, places = np.tile(portrait(5), (2, 3, 1)), [(x, y) for y in (0, 256) for x in (0, 256, 512)]
+    scene[256:, 256:512] = portrait(2)
+    faces = [
+        Row({"landmarks": LANDMARKS + np.tile(place, 5), "left": 64.0 + place[0], "right": 192.0 + place[0]}, region)
+        for region, place in enumerate(places)
+    ]
+    _, *rows = scored(SkinTone(), [seen(scene, *faces)])[0]
+    assert sorted(looks) == ["_palette", "balancing_gains"]
+    around = np.ones(scene.shape[:2], dtype=bool)  # it decides the balanced values alone
+    for row, face_ in zip(rows, faces, strict=True):
+        frame = FaceFrame.of(face_.values["landmarks"])
+        skin = np.zeros(scene.shape[:2], dtype=bool)
+        skin[frame.window(skin.shape)] = skin_mask(scene, frame)
+        alone = skin_reading.read_skin(scene, skin, around).plain
+        assert row.values["lightness"] == alone.lightness
+        assert row.values["expected_tone"] == alone.expected
+    assert rows[4].values["expected_tone"] < 4 < rows[0].values["expected_tone"]
 
 
 # ------------------------------------------------------------------------------------------------ why it says nothing
