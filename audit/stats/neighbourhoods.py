@@ -261,7 +261,8 @@ def _squared(rows: Rows, chosen: Ints, others: Rows, other: Ints) -> FloatArray:
     step = max(1, CELLS // max(1, rows.quick.shape[1]))
     for start in range(0, len(chosen), step):
         part = slice(start, start + step)
-        apart = rows.framed(chosen[part]) - others.framed(other[part])
+        apart = np.subtract(rows.features[chosen[part]], others.features[other[part]], dtype=np.float64)
+        apart *= rows.scale
         found[part] = np.einsum("ij,ij->i", apart, apart)
     return found
 
