@@ -27,6 +27,7 @@ from audit.demos import DEMOS
 from audit.environment import chosen_device
 from audit.errors import AuditError, InputError
 from audit.plan import Plan
+from audit.purge import why_it_stands
 from audit.results import export, load_results, read_results, read_verdicts
 from audit.run import judge_run, render, run_audit, score_again
 from audit.spec import Use, load_spec, parse_spec
@@ -58,6 +59,11 @@ for command in (weights, list_plugins, init, doctor, labels, calibrate, purge):
 
 
 def _run(plan: Plan, runs: str, *, retry_failed: bool = False) -> RunStore:
+    store = RunStore.within(runs, plan.run_name)
+    if told := why_it_stands(plan, store, retry_failed=retry_failed):
+        click.echo(f"{store.path}: {told}", err=True)
+        judge_run(store, plan.spec)
+        return store
     with Bars() as bars:
         return run_audit(plan, runs, progress=bars, retry_failed=retry_failed)
 

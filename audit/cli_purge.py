@@ -43,8 +43,10 @@ def purge(run: str, reason: str, vectors: bool, yes: bool, as_json: bool) -> int
         click.echo("nothing was deleted")
         return 0
     started = delete(store, found, reason.strip() or NO_REASON)
-    drawn = _reports_again(RunStore.existing(run), plugins)
-    return _told(store, finish(store, started), drawn, as_json=as_json)
+    _reports_again(RunStore.existing(run), plugins)  # before the log is closed: a kill leaves no report with pictures
+    done = finish(store, started)
+    drawn = _reports_again(RunStore.existing(run), plugins)  # these say that all is gone
+    return _told(store, done, drawn, as_json=as_json)
 
 
 def _confirmed(run: str, found: Extent) -> bool:

@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 from audit.errors import StoreError
 from audit.plan import Plan, PlannedGenerator, PlannedScorer
 from audit.purges import PURGED, Purge, closed, write_purge
+from audit.results import read_manifest
 from audit.store import SUMS, RunStore
 from audit.table import draw_key
 
-__all__ = ["Extent", "check_images_left", "delete", "extent", "finish", "reports_of"]
+__all__ = ["Extent", "check_images_left", "delete", "extent", "finish", "reports_of", "why_it_stands"]
 
 RECORDS = frozenset({"manifest.json", "grid.json", "findings.json", "contributions.parquet", "verdicts.json", PURGED, SUMS})
 """Files of a run that hold no picture. Any other at its top is a report, which may."""
@@ -136,28 +137,59 @@ def check_images_left(plan: Plan, store: RunStore, *, retry_failed: bool) -> Non
     if not store.purges:
         return
     for lack in _lacks(plan, store, retry_failed=retry_failed):
-        raise StoreError(f"{store.path}: {lack}; {closed(store.purges)}")
+        raise StoreError(f"{store.path}: {lack.words}; {closed(store.purges)}")
 
 
-def _lacks(plan: Plan, store: RunStore, *, retry_failed: bool) -> Iterator[str]:
-    """Needs that cannot be met, in words."""
+def why_it_stands(plan: Plan, store: RunStore, *, retry_failed: bool) -> str:
+    """Why a purged run that was finished by this very plan is left as it is; empty where there is work, or an error.
+
+    Columns that are never stored cannot be had again without the images, and neither can what was measured on them: but
+    nothing was asked that the stored findings do not say.
+    """
+    if not (store.purges and store.has("findings.json")):
+        return ""
+    manifest = read_manifest(store)
+    same = all(manifest.keys.get(f"scorer.{scorer.name}") == scorer.key for scorer in plan.scorers)
+    if not (manifest.finished and same and manifest.spec == plan.spec.model_dump(mode="json")):
+        return ""
+    lacks = list(_lacks(plan, store, retry_failed=retry_failed))
+    if not lacks or any(not lack.scorer for lack in lacks):
+        return ""
+    scorers = ", ".join(dict.fromkeys(lack.scorer for lack in lacks))
+    return (
+        f"what {scorers} says is never stored, and the images were purged on {store.purges[-1].started[:10]}: "
+        "nothing was measured again, the figures stand as they were"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lack:
+    """A need that cannot be met."""
+
+    words: str
+    scorer: str = ""
+    """The scorer, where all that is lacking is what it never stores."""
+
+
+def _lacks(plan: Plan, store: RunStore, *, retry_failed: bool) -> Iterator[_Lack]:
     for generator in plan.generators:
         rows = _rows(generator, store.draws(generator.folder))
         if retry_failed:
             rows = [row for row in rows if row["outcome"] != "failed"]
         if undrawn := generator.total - len(rows):
-            yield f"generators.{generator.name}: {undrawn} images are not drawn yet"
+            yield _Lack(f"generators.{generator.name}: {undrawn} images are not drawn yet")
         held = [row for row in rows if row["outcome"] == "made" and not row["location"]]
         for scorer in (scorer for scorer in plan.scorers if held and scorer.name in generator.scorers):
             if scorer.component.in_memory:
-                yield f"scorers.{scorer.name}: what it says is never stored, so it needs images of {generator.name}"
+                told = f"scorers.{scorer.name}: what it says is never stored, so it needs images of {generator.name}"
+                yield _Lack(told, scorer.name)
             elif unseen := len(_subjects(scorer, held) - _scored(scorer, store)):
-                yield f"scorers.{scorer.name}: {unseen} images of {generator.name} are not scored yet"
+                yield _Lack(f"scorers.{scorer.name}: {unseen} images of {generator.name} are not scored yet")
     gone = {column for purge in store.purges for column in purge.vectors}
     for metric in plan.metrics:
         for scorer, column in ((s, c) for s in plan.scorers for c in s.component.columns()):
             if f"{scorer.name}.{column.name}" in metric.component.reads() and f"{scorer.folder}.{column.name}" in gone:
-                yield f"metrics.{metric.name}: it reads {scorer.name}.{column.name}, which was deleted with the images"
+                yield _Lack(f"metrics.{metric.name}: it reads {scorer.name}.{column.name}, which was deleted on purpose")
 
 
 def _rows(generator: PlannedGenerator, table: pa.Table) -> list[dict[str, object]]:

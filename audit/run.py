@@ -134,7 +134,7 @@ def run_audit(plan: Plan, root: Path | str, *, progress: Progress, retry_failed:
         KeyboardInterrupt: as above.
     """
     check_baselines(plan.spec, load_results)
-    store = RunStore(f"{str(root).rstrip('/')}/{plan.run_name}")
+    store = RunStore.within(root, plan.run_name)
     _Session(plan, store, progress, retry_failed).work()
     return store
 

@@ -40,6 +40,11 @@ class RunStore(ImageFiles):
     """One run folder: images, tables of draws and scores, and the files on top of them."""
 
     @classmethod
+    def within(cls, root: str | Path, name: str) -> "RunStore":
+        """The run of this name in a folder (or URL) of runs; it need not exist yet."""
+        return cls(f"{str(root).rstrip('/')}/{name}")
+
+    @classmethod
     def existing(cls, path: str | Path) -> "RunStore":
         """A run that is there already.
 

@@ -287,6 +287,7 @@ def test_reports_are_drawn_again_without_pictures_or_deleted(tmp_path: Path, cap
     assert call(["purge", store.path, "--yes"]) == 0
     assert "data:image/jpeg" not in (path / "report.html").read_text()
     assert (path / "report.html").read_text().count("no longer stored") >= 3
+    assert "begun, not finished" not in (path / "report.html").read_text()
     assert not (path / "slides.pdf").exists()
     assert "slides.pdf: deleted" in capsys.readouterr().err
     assert RunStore(store.path).verify() == []
@@ -321,6 +322,39 @@ def test_dropping_vectors_twice_after_a_kill_keeps_each_row_once(tmp_path: Path)
     part.write_bytes(kept)  # killed between the new part and the end of the old one
     store.drop_vectors(folder)
     assert store.scores(folder).equals(before)
+
+
+HELD = {
+    "scorers": [{"use": "pixels"}, {"use": "embedding"}],
+    "metrics": [{"use": "outcomes"}, {"use": "nearness"}],
+    "likeness": {**LIKENESS, "expires": "2999-01-01"},
+}
+
+
+@pytest.mark.parametrize(("most", "code"), [(0.9, 0), (0.0, 1)])
+def test_a_finished_run_stands_where_only_what_is_never_stored_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], most: float, code: int
+) -> None:
+    spec = tmp_path / "audit.yaml"
+    gates = [{"metric": "outcomes.refused", "at_most": most}]
+    spec.write_text(json.dumps({**SPEC, **HELD, "gates": gates}))
+    arguments = ["run", str(spec), "--runs", str(tmp_path / "runs"), "--device", "cpu"]
+    assert call(arguments) == code
+    (path,) = (tmp_path / "runs").iterdir()
+    assert call(["purge", str(path), "--yes"]) == 0
+    names = ("findings.json", "verdicts.json", "manifest.json", "report.html")
+    before = {name: (path / name).read_bytes() for name in names}
+    capsys.readouterr()
+    assert call(arguments) == code
+    told = [line for line in capsys.readouterr().err.splitlines() if "embedding" in line]
+    assert len(told) == 1
+    assert "what embedding says is never stored, and the images were purged on " in told[0]
+    assert "the figures stand as they were" in told[0]
+    assert {name: (path / name).read_bytes() for name in names} == before
+    assert RunStore(path).verify() == []
+    for change in ("confidence=0.9", "draws_per_probe=3"):  # what is new is not passed over
+        assert call([*arguments, "--set", change]) == 4
+        assert "error: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
