@@ -193,7 +193,7 @@ class Gaussian:
         for centred in blocks(rows):
             centred -= self.mean
             moved = centred @ onto
-            parts.append(centred @ slope + np.vecdot(centred, centred) - np.vecdot(moved, moved))
+            parts.append(centred @ slope + _squares(centred) - _squares(moved))
         raw = np.concatenate(parts)
         return np.asarray(raw - raw.mean(), dtype=np.float64)
 
@@ -254,3 +254,7 @@ def _gram(product: FloatArray) -> FloatArray:
     """The smaller of B B' and B' B."""
     wide = product.shape[0] <= product.shape[1]
     return np.asarray(product @ product.T if wide else product.T @ product, dtype=np.float64)
+
+
+def _squares(rows: FloatArray) -> FloatArray:
+    return np.asarray(np.einsum("ij,ij->i", rows, rows), dtype=np.float64)
