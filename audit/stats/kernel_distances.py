@@ -1,4 +1,4 @@
-"""Kernel distances beside KID: CMMD with its blind spot, a distance at many bandwidths, and a test between two generators."""
+"""Kernel distances beside KID: CMMD and its blind spot, a distance at many bandwidths, a test between two generators."""
 
 from dataclasses import dataclass
 
@@ -73,7 +73,7 @@ def multi_bandwidth_mmd(generated: Features, reference: Features, kernel: Rbf | 
 
 
 def bandwidths_around(generated: Features, reference: Features) -> Rbf:
-    """Five Gaussian kernels around the median distance of two images (Gretton et al. 2012, section 8), whichever set they are of.
+    """Five Gaussian kernels around the median distance of two images of either set (Gretton et al. 2012, section 8).
 
     The median is of 1,000 images a side, evenly spaced.
 
@@ -115,12 +115,13 @@ class Relative:
         sets = (self.first, self.second, self.reference)
         whole = sum(map(len, sets))
         values = self.difference + np.concatenate([part * (whole / len(part)) for part in sets])
-        labels = (
-            np.arange(whole) if clusters is None else np.concatenate([np.asarray(part, dtype=str) for part in clusters])
-        )
+        labels: Labels = np.arange(whole)
+        if clusters is not None:
+            labels = np.concatenate([np.asarray(part, dtype=str) for part in clusters])
         place = np.unique(labels, return_inverse=True)[1]
         sizes = np.bincount(place).astype(np.float64)
-        found = cluster_mean(np.bincount(place, values), sizes, confidence=confidence)
+        totals = np.bincount(place, values).astype(np.float64)
+        found = cluster_mean(totals, sizes, confidence=confidence)
         method = "difference of squared kernel distances from one reference; joint influences by cluster, t interval"
         return Estimate(self.difference, found.interval, found.clusters, None, method)
 
