@@ -7,8 +7,8 @@ probability (1 - confidence) / 2. All findings that a rule names must pass, whic
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+from audit.deciding import Judged, more_needed
 from audit.records import Check, Finding, Interval, Verdict
 from audit.results import Results
 from audit.rules import POINTS, SHARES, limit_fault, named_by, what_there_is
@@ -21,6 +21,8 @@ EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 4}
 WORST_FIRST = ("invalid", "fail", "inconclusive", "pass")
 PERCENT = {**dict.fromkeys(SHARES, "%"), POINTS: "points"}
 """Units of parts of a whole, which readers see in per cent, and of their differences: percentage points."""
+NO_GATE = Verdict(gate="all instruments pass their checks", finding="", outcome="pass", reason="")
+"""What a run without gates is judged by."""
 CORRECTED = "; corrected by "
 CORRECT_BOTH = "import labels (or state the same calibration) for both runs, or gate `uncorrected_share`"
 
@@ -38,12 +40,23 @@ def judge(rules: tuple[GateRule, ...], results: Results, load: Callable[[str], R
         load: gives the results behind a rule's ``baseline`` path.
     """
     verdicts = tuple(verdict for rule in rules for verdict in _judge_rule(rule, results, load))
+    if not rules:
+        fatal = [check for check in _failed(results) if check.fatal]
+        return (_drifted(NO_GATE, fatal),) if fatal else ()
+    found = {finding.key: finding for finding in results.findings}
+    return tuple(_drifted(verdict, _failed(results, found.get(verdict.finding))) for verdict in verdicts)
+
+
+def _failed(results: Results, *about: Finding | None) -> list[Check]:
+    """Checks that failed; given a finding (None: a rule's that names none), those that speak of it."""
     failed = [check for check in results.manifest.checks if not check.passed]
-    return _drifted(verdicts, failed) if failed else verdicts
+    return [check for check in failed if all(check.concerns(finding) for finding in about)]
 
 
-def _drifted(verdicts: tuple[Verdict, ...], failed: Sequence[Check]) -> tuple[Verdict, ...]:
-    """Nothing that was measured can be trusted, whatever it is; a run without gates gets a verdict that says so."""
+def _drifted(verdict: Verdict, failed: Sequence[Check]) -> Verdict:
+    """The verdict, invalid where a check failed that speaks of what it judges."""
+    if not failed:
+        return verdict
     first = failed[0]
     more = f"; {len(failed) - 1} more checks failed" if len(failed) > 1 else ""
     told = {
@@ -52,9 +65,7 @@ def _drifted(verdicts: tuple[Verdict, ...], failed: Sequence[Check]) -> tuple[Ve
         f"found {first.found}{more}",
         "decides": "see `imgaudit doctor`, and why scorers abstain; mend it, then score and measure the run again",
     }
-    if verdicts:
-        return tuple(verdict.model_copy(update=told) for verdict in verdicts)
-    return (Verdict.model_validate({"gate": "all instruments pass their checks", "finding": "", **told}),)
+    return verdict.model_copy(update=told)
 
 
 def _judge_rule(rule: GateRule, results: Results, load: Callable[[str], Results]) -> Iterator[Verdict]:
@@ -77,7 +88,8 @@ def _judge_rule(rule: GateRule, results: Results, load: Callable[[str], Results]
             yield _verdict(rule, finding, "invalid", *invalid)
         elif other is None:
             assert finding.interval is not None
-            yield _decided(rule, finding, _Judged(finding.estimate or 0.0, finding.interval, *_limits(rule)))
+            plain = _as_the_classifier_has_it(finding, results)
+            yield _decided(rule, finding, Judged(finding.estimate or 0.0, finding.interval, *_limits(rule), plain))
         else:
             yield _against(rule, finding, results, other, within)
 
@@ -98,17 +110,13 @@ def _invalid(rule: GateRule, finding: Finding) -> tuple[str, str] | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
-    """An interval and the limits that it is held against."""
-
-    estimate: float
-    interval: Interval
-    least: float
-    most: float
+def _as_the_classifier_has_it(finding: Finding, results: Results) -> Interval | None:
+    """The interval of a corrected share's uncorrected twin."""
+    twin = (finding.metric.removesuffix("share") + "uncorrected_share", finding.generator, finding.where)
+    return next((f.interval for f in results.findings if (f.metric, f.generator, f.where) == twin), None)
 
 
-def _nearest(judged: _Judged) -> float:
+def _nearest(judged: Judged) -> float:
     """The limit on the estimate's side: a margin lies below zero where higher is better, and on both sides of it else."""
     return min((judged.least, judged.most), key=lambda limit: abs(limit - judged.estimate))
 
@@ -126,7 +134,7 @@ def _against(rule: GateRule, finding: Finding, results: Results, other: Results,
         )
     if thin := _invalid(rule, base):
         return _verdict(rule, finding, "invalid", f"of the baseline: {thin[0]}", thin[1])
-    if failed := [check for check in other.manifest.checks if not check.passed]:
+    if failed := _failed(other, base):
         reason = f"an instrument of the baseline failed its check: {failed[0].instrument}, {failed[0].what}"
         return _verdict(rule, finding, "invalid", reason, "measure the baseline again with instruments that pass")
     if differ := protocols_differ(finding, base):
@@ -141,7 +149,7 @@ def _against(rule: GateRule, finding: Finding, results: Results, other: Results,
     most = rule.margin if finding.better in ("lower", "none") else math.inf
     interval = Interval(low=moved.low, high=moved.high)
     return _decided(
-        rule, finding, _Judged(moved.estimate, interval, least, most), f"; against {base.generator}, {moved.method}"
+        rule, finding, Judged(moved.estimate, interval, least, most), f"; against {base.generator}, {moved.method}"
     )
 
 
@@ -192,14 +200,14 @@ def _counterpart(finding: Finding, results: Results, other: Results, within: str
     return candidates[0] if len(candidates) == 1 == len(alike(results)) and not within else None
 
 
-def _decided(rule: GateRule, finding: Finding, judged: _Judged, how: str = "") -> Verdict:
+def _decided(rule: GateRule, finding: Finding, judged: Judged, how: str = "") -> Verdict:
     low, high = judged.interval.low, judged.interval.high
     if judged.least <= low and high <= judged.most:
         outcome, relation, decides = "pass", "lies within", ""
     elif high < judged.least or low > judged.most:
         outcome, relation, decides = "fail", "lies outside", ""
     else:
-        outcome, relation, decides = "inconclusive", "straddles", _more_needed(judged, finding)
+        outcome, relation, decides = "inconclusive", "straddles", more_needed(judged, finding)
     what = "difference to the baseline" if rule.margin is not None else "interval"
     unit = _unit_of_a_difference(finding.unit) if rule.margin is not None else finding.unit
     shown = f"{_number(low, unit)} to {_number(high, unit)}"
@@ -210,7 +218,7 @@ def _decided(rule: GateRule, finding: Finding, judged: _Judged, how: str = "") -
     return _verdict(rule, finding, outcome, reason, decides, judged)
 
 
-def _if_missing(judged: _Judged, finding: Finding, rule: GateRule) -> str:
+def _if_missing(judged: Judged, finding: Finding, rule: GateRule) -> str:
     """What the missing draws could do to a limit, where they could break it."""
     bounds = finding.bounds
     if bounds is None or rule.margin is not None or (judged.least <= bounds.low and bounds.high <= judged.most):
@@ -218,24 +226,6 @@ def _if_missing(judged: _Judged, finding: Finding, rule: GateRule) -> str:
     reach = f"{_number(bounds.low, finding.unit)} to {_number(bounds.high, finding.unit)}"
     missing = f"{finding.n_missing} draws are missing" if finding.n_missing else "of some draws people could not tell"
     return f"; {missing}, and with all of them on one side it could be {reach}"
-
-
-def _more_needed(judged: _Judged, finding: Finding) -> str:
-    """How much more data would settle it, if the estimate stayed where it is.
-
-    The side of an interval that reaches over a limit shrinks with the square root of the data; where a share is 0 or 1
-    it shrinks with the data themselves.
-    """
-    low, high, value = judged.interval.low, judged.interval.high, judged.estimate
-    limits = [limit for limit in (judged.least, judged.most) if math.isfinite(limit)]
-    sides = [(high - value, limit - value) if limit >= value else (value - low, value - limit) for limit in limits]
-    reaching = [(reach, room) for reach, room in sides if reach > room]
-    power = 1 if finding.unit == "share" and value in (0.0, 1.0) else 2
-    if not reaching or any(room == 0 or (reach / room) ** power > 1000 for reach, room in reaching):
-        return "the estimate lies on the limit; more data will hardly settle it"
-    factor = 1.1 * max((reach / room) ** power for reach, room in reaching)
-    units = "images" if finding.clusters >= finding.n else "prompts"
-    return f"about {factor:.2g} times as many {units}, if the estimate stays where it is"
 
 
 def _unit_of_a_difference(unit: str) -> str:
@@ -250,7 +240,7 @@ def _limit(value: float, unit: str) -> str:
     return f"{100 * value:g} {PERCENT[unit]}" if unit in PERCENT else f"{value:g}"
 
 
-def _limit_in_words(judged: _Judged, unit: str) -> str:
+def _limit_in_words(judged: Judged, unit: str) -> str:
     least, most = _limit(judged.least, unit), _limit(judged.most, unit)
     if math.isfinite(judged.least) and math.isfinite(judged.most):
         return f"{least} to {most}"
@@ -274,7 +264,7 @@ def _in_words(rule: GateRule, finding: Finding | None = None) -> str:
 
 
 def _verdict(
-    rule: GateRule, finding: Finding, outcome: str, reason: str, decides: str, judged: _Judged | None = None
+    rule: GateRule, finding: Finding, outcome: str, reason: str, decides: str, judged: Judged | None = None
 ) -> Verdict:
     limit = _nearest(judged) if judged else rule.at_least if rule.at_most is None else rule.at_most
     return Verdict.model_validate(

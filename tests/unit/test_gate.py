@@ -54,6 +54,40 @@ def only(rule: GateRule, found: Results, load=never) -> Verdict:
     return verdict
 
 
+def with_twin(correction: str, plain: tuple[float, float] | None, generator: str = "g") -> Results:
+    """A corrected share of 50 % [40, 60], with what the classifier says of the same images."""
+    changes = {"unit": "proportion", "metric": "m.share", "n": 20, "correction": correction}
+    found = [finding(0.5, 0.4, 0.6, **changes)]
+    if plain:
+        changes |= {"metric": "m.uncorrected_share", "correction": "uncorrected", "generator": generator}
+        found.append(finding(0.45, *plain, **changes))
+    return results(*found)
+
+
+@pytest.mark.parametrize(
+    ("correction", "what"),
+    [("labels", "images that people labelled"), ("confusion matrix", "labelled images behind the confusion matrix")],
+)
+def test_where_labels_make_the_width_they_are_what_would_decide(correction: str, what: str) -> None:
+    rule = GateRule(metric="m.share", at_most=0.58)
+    decides = only(rule, with_twin(correction, (0.43, 0.47))).decides
+    # variances: .04 of the whole is of the readings; to fit .08 the whole must shrink by 1.1 (.1 / .08)^2 = 1.72,
+    # so the labels' .96 must come to 1 / 1.72 - .04 = .542
+    assert f"about 1.8 times as many {what}" in decides
+    assert "more generated images would hardly narrow it" in decides
+    for plain in ((0.36, 0.54), None):  # the readings alone are nearly as wide, or how wide they are is not known
+        decides = only(rule, with_twin(correction, plain)).decides
+        assert f"about 1.7 times as many images, and as many times the {what}" in decides
+    other = only(rule, with_twin(correction, (0.43, 0.47), generator="other")).decides
+    assert "about 1.7 times as many images, and as many" in other
+
+
+def test_where_readings_alone_are_too_wide_both_are_needed() -> None:
+    """The limit is so near that no number of labels alone would do: the readings are as wide as the room."""
+    decides = only(GateRule(metric="m.share", at_most=0.53), with_twin("labels", (0.42, 0.48))).decides
+    assert "about 12 times as many images, and as many times the images that people labelled" in decides
+
+
 @pytest.mark.parametrize(
     ("rule", "interval", "outcome"),
     [
