@@ -108,21 +108,22 @@ def _radial_bins(height: int, width: int) -> npt.NDArray[np.intp]:
 @lru_cache(maxsize=8)
 def _radial_counts(height: int, width: int) -> Floats:
     weight = np.broadcast_to(_column_weights(width), (height, width // 2 + 1))
-    return np.bincount(_radial_bins(height, width), weight.ravel(), minlength=BINS + 1)[:BINS]
+    counted = np.bincount(_radial_bins(height, width), weight.ravel(), minlength=BINS + 1)
+    return np.asarray(counted[:BINS], dtype=np.float64)
 
 
 def _radial(power: npt.NDArray[np.float32], width: int) -> Floats:
     height = power.shape[0]
     weighted = power * _column_weights(width)
     total = np.bincount(_radial_bins(height, width), weighted.ravel(), minlength=BINS + 1)[:BINS]
-    return _filled(total, _radial_counts(height, width))
+    return _filled(np.asarray(total, dtype=np.float64), _radial_counts(height, width))
 
 
 def _mean_by_bin(frequency: Floats, power: npt.NDArray[np.float32]) -> Floats:
     place = np.minimum((frequency * 2 * BINS).astype(np.intp), BINS - 1)
     kept = frequency > 0
     total = np.bincount(place[kept], power[kept], minlength=BINS)
-    return _filled(total, np.bincount(place[kept], minlength=BINS).astype(np.float64))
+    return _filled(np.asarray(total, dtype=np.float64), np.bincount(place[kept], minlength=BINS).astype(np.float64))
 
 
 def _filled(total: Floats, count: Floats) -> Floats:

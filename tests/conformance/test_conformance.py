@@ -48,6 +48,7 @@ SCORERS: dict[str, dict] = {
     "phantom_tone": {},
     "pixels": {},
     "provenance": {},
+    "resolution": {},
     "safety": {},
 }
 METRICS: dict[str, dict] = {
@@ -64,6 +65,7 @@ METRICS: dict[str, dict] = {
     "outcomes": {},
     "phantom_truth": {"tables": {"phantom": "even"}},
     "representation": {"column": "attributes.perceived_gender"},
+    "resolution": {},
     "support": {},
 }
 REFERENCES: dict[str, dict] = {
