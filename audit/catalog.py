@@ -73,7 +73,7 @@ def load(kind: Kind, name: str) -> type[Component]:
     """
     known = names(kind)
     if name not in known:
-        raise PluginError(f"{kind}: no plugin {name!r} is installed; {nearest(name, list(known))}")
+        raise PluginError(f"{kind}: no plugin {name!r} is installed; {_elsewhere(name) or nearest(name, list(known))}")
     try:
         found = known[name].load()
     except ImportError as error:
@@ -92,6 +92,12 @@ def load(kind: Kind, name: str) -> type[Component]:
     if found.api != API_VERSION:
         raise PluginError(f"{kind}: {name!r} is written for plugin interface {found.api}; this imgaudit has {API_VERSION}")
     return found
+
+
+def _elsewhere(name: str) -> str:
+    """A hint for a name of another kind, as of a metric among scorers; empty where no kind knows it."""
+    found = [kind for kind in KINDS if name in names(kind)]
+    return f"it is one of the {' and the '.join(found)}: `imgaudit list {found[0]} {name}`" if found else ""
 
 
 def build(kind: Kind, use: Use) -> Component:

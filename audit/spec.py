@@ -20,6 +20,14 @@ MAX_DEPTH = 50
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
 
+EXPECTED = {
+    **dict.fromkeys(("tuple_type", "list_type"), "a list such as [a, b]"),
+    "string_type": "text",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "fields, as `key: value`"),
+}
+"""Type of a pydantic error -> what was expected, in plain words."""
+
+
 class Use(Record):
     """One plugin in a spec: which, under what name, with which parameters."""
 
@@ -228,7 +236,12 @@ def nearest(word: str, known: Sequence[str]) -> str:
 
 def explain(error: ValidationError, source: str, model: type[BaseModel]) -> str:
     """All faults of a validation, a line each, with the path of the field and a remedy."""
-    return "\n".join(_line(fault, source, model) for fault in error.errors())
+    faults = error.errors()
+    within = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
+    told = [
+        fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in within
+    ]  # its items are at fault
+    return "\n".join(_line(fault, source, model) for fault in told)
 
 
 def _line(fault: ErrorDetails, source: str, model: type[BaseModel]) -> str:
@@ -238,11 +251,23 @@ def _line(fault: ErrorDetails, source: str, model: type[BaseModel]) -> str:
         return f"{source}: {path}: unknown key; {nearest(str(fault['loc'][-1]), known)}"
     if fault["type"] == "missing":
         return f"{source}: {path}: required, but missing"
-    message = fault["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list")
-    found = repr(fault["input"])
+    found = "nothing" if fault["input"] is None else repr(fault["input"])
     shown = found if len(found) <= 80 else found[:77] + "..."
-    tail = "" if fault["type"] == "value_error" else f" (found {shown})"
-    return f"{source}: {path + ': ' if path else ''}{message}{tail}"
+    where = f"{source}: {path + ': ' if path else ''}"
+    if wanted := _expected(fault):
+        return f"{where}expected {wanted}, found {shown}"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{where}{message}{'' if fault['type'] == 'value_error' else f' (found {shown})'}"
+
+
+def _expected(fault: ErrorDetails) -> str:
+    """The form that a field is expected in, where pydantic's words are for programmers; empty where they will do."""
+    kind, least = fault["type"], fault.get("ctx", {}).get("min_length", 1)
+    if kind == "too_short":
+        return f"at least {least} item{'' if least == 1 else 's'}"
+    if kind == "string_too_short":
+        return f"text of at least {least} character{'' if least == 1 else 's'}"
+    return "a date such as 2027-12-31 (year-month-day)" if kind.startswith("date_") else EXPECTED.get(kind, "")
 
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -53,6 +53,8 @@ class Bars(AbstractContextManager["Bars"]):
         task = self._bars.add_task(label, total=total, speed="")
         started = said = time.monotonic()
         done = 0
+        if self._lines and total != 0:  # a first batch may take minutes
+            self._line(f"{label}: 0{of}")
 
         def tick(count: int) -> None:
             nonlocal done, said
@@ -62,10 +64,13 @@ class Bars(AbstractContextManager["Bars"]):
             self._bars.update(task, completed=done, speed=speed)
             if self._lines and total != 0 and (now - said >= LINE_SECONDS or (count and done == total)):
                 said = now
-                sys.stderr.write(f"{label}: {done}{of} ({speed})\n")
-                sys.stderr.flush()
+                self._line(f"{label}: {done}{of} ({speed})")
 
         return tick
+
+    def _line(self, words: str) -> None:
+        sys.stderr.write(f"{words}\n")
+        sys.stderr.flush()
 
 
 def start_logging(*, verbose: bool) -> None:

@@ -1,7 +1,8 @@
 import pytest
 
-from audit.errors import InputError, SpecError
-from audit.spec import AuditSpec, load_spec, nearest, override, parse_spec
+from audit.catalog import build, load
+from audit.errors import InputError, PluginError, SpecError
+from audit.spec import AuditSpec, Use, load_spec, nearest, override, parse_spec
 
 MINIMAL = {"name": "a", "generators": [{"use": "fake"}]}
 
@@ -40,6 +41,54 @@ def test_faults_name_the_field_and_the_remedy(change: dict, words: list[str]) ->
     message = fault(MINIMAL | change)
     for word in words:
         assert word in message
+
+
+BASIS = {"who": "invented persons", "authority": "own drawings", "purpose": "a test", "expires": "2999-12-31"}
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"expires": "soon"}, "likeness.expires: expected a date such as 2027-12-31 (year-month-day), found 'soon'"),
+        ({"expires": "31.12.2027"}, "likeness.expires: expected a date such as 2027-12-31 (year-month-day), found '31.12"),
+        ({"expires": 20271231}, "likeness.expires: expected a date such as 2027-12-31 (year-month-day), found 20271231"),
+        ({"expires": None}, "likeness.expires: expected a date such as 2027-12-31 (year-month-day), found nothing"),
+        ({"who": ""}, "likeness.who: expected text of at least 3 characters, found ''"),
+        ({"authority": None}, "likeness.authority: expected text, found nothing"),
+    ],
+)
+def test_a_basis_is_asked_for_in_plain_words(change: dict, line: str) -> None:
+    (told,) = fault({**MINIMAL, "likeness": {**BASIS, **change}}).splitlines()
+    assert line in told
+
+
+@pytest.mark.parametrize(
+    ("kind", "plugin", "params", "line"),
+    [
+        ("probes", "names", {"people": None}, "people: expected a list such as [a, b], found nothing"),
+        ("probes", "names", {"people": []}, "people: expected at least 1 item, found []"),
+        ("probes", "names", {"people": [""]}, "people.0: expected text of at least 1 character, found ''"),
+        ("generators", "folder", {"path": ".", "subject_basis": None}, "subject_basis: expected text, found nothing"),
+    ],
+)
+def test_an_empty_parameter_is_told_in_one_plain_sentence(kind, plugin, params, line) -> None:
+    with pytest.raises(SpecError) as error:
+        build(kind, Use(use=plugin, params=params))
+    assert str(error.value) == f"{kind}.{plugin}.params: {line}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "hint"),
+    [
+        ("scorers", "apparent_tone", "it is one of the metrics: `imgaudit list metrics apparent_tone`"),
+        ("metrics", "pixels", "it is one of the scorers: `imgaudit list scorers pixels`"),
+        ("scorers", "pixls", "did you mean 'pixels'?"),
+    ],
+)
+def test_a_name_of_another_kind_is_pointed_to(kind, name: str, hint: str) -> None:
+    with pytest.raises(PluginError) as error:
+        load(kind, name)
+    assert str(error.value) == f"{kind}: no plugin {name!r} is installed; {hint}"
 
 
 def test_all_faults_are_reported_at_once() -> None:

@@ -33,8 +33,22 @@ def test_progress_in_a_log_says_what_is_known(
         for count in (1, 1, 1):
             tick(count)
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("verify")]
-    assert len(lines) == (3 if said else 0)
+    assert len(lines) == (4 if said else 0)
     assert not said or lines[-1].startswith(said)
+
+
+@pytest.mark.parametrize(("total", "said"), [(3, "draw: 0 of 3\n"), (None, "draw: 0\n"), (0, "")])
+def test_a_log_says_at_once_what_has_begun(capsys: pytest.CaptureFixture[str], total: int | None, said: str) -> None:
+    with Bars() as bars:
+        bars.begin("draw", total)  # the first batch may take minutes
+        assert capsys.readouterr().err == said
+
+
+def test_a_bar_stands_at_nothing_at_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with Bars() as bars:
+        bars.begin("draw", 7)
+        assert "0/7" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("total", [0, None, 2])
