@@ -66,14 +66,18 @@ def write_reports(store: RunStore, formats: tuple[str, ...]) -> list[str]:
 def conclude(store: RunStore, verdicts: tuple[Verdict, ...], reports: list[str], data: dict[str, Any] | None) -> int:
     """Show verdicts, and where things are: as JSON together with ``data``, or as text where that is None."""
     code = exit_code(verdicts)
+    failed = [check for check in read_manifest(store).checks if not check.passed]
     if data is not None:
-        judged = [jsonable(verdict) for verdict in verdicts]
-        say({"run": store.path, "exit_code": code, "verdicts": judged, "reports": reports, **data})
+        judged, checks = [jsonable(verdict) for verdict in verdicts], [jsonable(check) for check in failed]
+        told = {"run": store.path, "exit_code": code, "verdicts": judged, "failed_checks": checks, "reports": reports}
+        say({**told, **data})
         return code
     if verdicts:
         verdict_table(verdicts)
     else:
         click.echo("The spec has no gates, so nothing was judged.")
+    for check in failed:
+        click.echo(f"check failed: {check.instrument}, {check.what}: expected {check.expected}, found {check.found}")
     click.echo(f"run: {store.path}")
     for report in reports:
         click.echo(f"report: {report}")

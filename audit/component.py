@@ -161,6 +161,10 @@ class Scorer(Component, ABC):
         """
         return {}
 
+    def remedies(self) -> Mapping[str, str]:
+        """Reason of an abstention -> the parameter that it hangs on, told where nothing else is read of a suite."""
+        return {}
+
     def known_answers(self) -> Iterable[KnownAnswer]:
         """What it must say of made-up images, to be asked in every run and by ``imgaudit doctor``: a second's work.
 

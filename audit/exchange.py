@@ -85,6 +85,8 @@ class Column:
     """Read off the file or the request, not judged by a classifier: there is no error to correct for."""
     flag: bool = False
     """Says whether something is there (a face, a reason to look twice): its shares count, equal ones mean nothing."""
+    optional: bool = False
+    """A second reading beside another column, which good images may lack: that none of a suite has it is no fault."""
 
     @property
     def composes(self) -> bool:

@@ -328,6 +328,19 @@ class Check(Record):
     found: str
     passed: bool
     seconds: FiniteFloat
+    metrics: tuple[str, ...] = ()
+    """Metrics, by name in the spec, whose findings it speaks of; empty: whatever the run measured."""
+    generator: str = ""
+    """The generator whose findings it speaks of; empty: all."""
+    fatal: bool = True
+    """Whether a run without gates is invalid where it fails."""
+
+    def concerns(self, finding: Finding | None) -> bool:
+        """Whether it speaks of a finding; of no finding in particular only where it speaks of all."""
+        if finding is None:
+            return not (self.metrics or self.generator)
+        named = not self.metrics or finding.metric.rpartition(".")[0] in self.metrics
+        return named and self.generator in ("", finding.generator, finding.baseline)
 
 
 class RunManifest(Record):

@@ -94,6 +94,14 @@ class FaceAttributes(Scorer):
         """Both labels have an ambiguous band."""
         return {"perceived_gender": "gender_confidence", "perceived_age_band": "band_confidence"}
 
+    def remedies(self) -> Mapping[str, str]:
+        """Small faces and ambiguous labels."""
+        return {
+            TOO_SMALL.reason: "smallest_face",
+            AMBIGUOUS.reason: "gender_confidence",
+            BETWEEN_BANDS.reason: "band_confidence",
+        }
+
     @property
     def bands(self) -> tuple[str, ...]:
         """Names of the age bands, youngest first."""

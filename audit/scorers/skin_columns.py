@@ -36,8 +36,9 @@ def tone_columns(*, regional: bool) -> tuple[Column, ...]:
     for suffix, said in (("", SAID), ("_balanced", BALANCED)):
         for name, (what, unit) in NUMBERS.items():
             found.append(Column(name + suffix, "number", f"{said}: {what}", unit=unit, regional=regional))
-        title = f"{said}: bin of the Monk scale"
-        found.append(Column(f"apparent_tone{suffix}", "label", title, levels=bin_names(), regional=regional))
+        title, second = f"{said}: bin of the Monk scale", said is BALANCED
+        label = f"apparent_tone{suffix}"
+        found.append(Column(label, "label", title, levels=bin_names(), regional=regional, optional=second))
     title = "Mean Monk tone balanced for the light, less as shown"
     return (*found, Column("tone_sensitivity", "number", title, unit="tones", regional=regional))
 

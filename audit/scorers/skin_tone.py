@@ -1,6 +1,6 @@
 """Scorer ``skin_tone``: the apparent tone of the skin of faces, lighting included, and what light alone may have done."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from audit.records import Abstained
 from audit.scorers.skin_columns import tone_columns, tone_numerics, tone_values, without_tone
 from audit.scorers.skin_light import LightLimits
 from audit.scorers.skin_mask import FaceFrame, skin_mask
-from audit.scorers.skin_reading import Scene, SkinLimits
+from audit.scorers.skin_reading import TOO_LITTLE, Scene, SkinLimits
 from audit.scorers.views import checked_pixels, number, regions, required, vector
 
 __all__ = ["NO_FACE", "NO_LANDMARKS", "TOO_SMALL", "SkinTone"]
@@ -64,6 +64,10 @@ class SkinTone(Scorer):
     def requires(self) -> tuple[str, ...]:
         """The face scorer."""
         return (self.faces,)
+
+    def remedies(self) -> Mapping[str, str]:
+        """Small faces and small patches of skin."""
+        return {TOO_SMALL.reason: "smallest_face", TOO_LITTLE.reason: "least_pixels"}
 
     def numerics(self, device: str) -> dict[str, str]:  # noqa: ARG002  # it runs on the CPU whatever the device
         """The libraries that measure colours."""
