@@ -101,8 +101,8 @@ KINDS = {
             "lower",
             "share",
             "",
-            "Near means: nearer than all but a few reference images are to each other, at this n. "
-            "Images of one prompt are alike, so some excess is the prompts'",
+            "The level rests on few reference images, so a rate below the expected one means little; "
+            "images of one prompt are alike, so some excess is the prompts'",
         ),
         Kind(
             "modes",

@@ -11,8 +11,8 @@ from audit.stats.neighbourhoods import Codes, Mask, Rows, Touched, balls, blocks
 
 __all__ = ["RARE", "Duplicates", "near_duplicates"]
 
-RARE = 0.05
-"""Share of reference images whose nearest other one is as near as the level: few, yet enough to find the level from."""
+RARE = 0.01
+"""Share of reference images whose nearest other one is as near as the level: so few that copies stand out, also of one image in fifty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,9 @@ class Duplicates:
 def near_duplicates(generated: Features, reference: Features, cluster: npt.ArrayLike, rare: float = RARE) -> Duplicates:
     """Images whose nearest other image of their set is nearer than all but a share ``rare`` of the reference's are.
 
-    Nearest neighbours are nearer in a larger set, so n = m. The level is an order statistic of m distances, and so moves
-    with the reference set; the influences hold it fixed. A cluster counts with its own near-duplicates and with those
+    Nearest neighbours are nearer in a larger set, so n = m. The level is an order statistic of m distances and the
+    influences hold it fixed: by simulation of equal laws (n of 100 to 600) a 95 % interval lies above the expectation in
+    less than 1 % of audits, but below it in up to a quarter, so a low rate means little. A cluster counts with its own near-duplicates and with those
     images of others that have none but in it.
 
     Args:
