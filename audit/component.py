@@ -162,7 +162,7 @@ class Scorer(Component, ABC):
         return {}
 
     def remedies(self) -> Mapping[str, str]:
-        """Reason of an abstention -> the parameter that it hangs on, told where nothing else is read of a suite."""
+        """Reason of an abstention -> the parameter that it hangs on; told where a suite has no label at all."""
         return {}
 
     def known_answers(self) -> Iterable[KnownAnswer]:

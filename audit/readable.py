@@ -62,6 +62,6 @@ def _hanging_on(plan: Plan, column: str, reason: str) -> str:
     name = column.rpartition(".")[0]
     scorer = next(scorer.component for scorer in plan.scorers if scorer.name == name)
     parameter = scorer.remedies().get(reason)
-    if parameter is None:
+    if parameter not in type(scorer).model_fields:
         return ""
     return f" (scorers.{name}.params.{parameter} is {getattr(scorer, parameter)}: change it if that is too strict)"

@@ -259,6 +259,29 @@ def test_a_baseline_whose_instruments_failed_is_invalid() -> None:
     assert "of the baseline failed its check: wilson" in verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("scope", "outcome"),
+    [
+        ({}, "invalid"),
+        ({"metrics": ("m",)}, "invalid"),
+        ({"metrics": ("m",), "generator": "g"}, "invalid"),
+        ({"metrics": ("other", "m.x")}, "pass"),
+        ({"generator": "another"}, "pass"),
+    ],
+)
+def test_a_failed_check_speaks_of_the_findings_that_it_names(scope: dict, outcome: str) -> None:
+    check = Check(instrument="column a.b", what="x", expected="1", found="0", passed=False, seconds=0.0, **scope)
+
+    def drifted(found: Results) -> Results:
+        manifest = found.manifest.model_copy(update={"checks": (check,)})
+        return Results(manifest, found.findings, found.contributions)
+
+    assert only(GateRule(metric="m.x", at_most=0.7), drifted(results(finding()))).outcome == outcome
+    new, old = shifted(0.0)
+    against = only(GateRule(metric="m.x", margin=0.1, baseline="b"), new, lambda path: drifted(old))
+    assert against.outcome == outcome
+
+
 def test_a_generator_of_the_same_run_may_be_the_baseline() -> None:
     values = np.linspace(0, 1, 30)
     a, b = finding(generator="a"), finding(generator="b")
