@@ -13,7 +13,7 @@ from reports.sentences import sentence
 from reports.strips import Beside, finding_strip
 from reports.together import cell_label, common_title, comparable, nothing_came, shared_axes
 from reports.truths import IN_THE_TITLE, own_row
-from reports.verdicts import ORDER
+from reports.verdicts import ORDER, overall
 from reports.wording import clean, clip, count, listed, p_words, quantity
 
 __all__ = ["families", "targets"]
@@ -69,6 +69,7 @@ class _Layout:
         self._true = true
         self._cards = 0
         self._opened = 0
+        self._invalid = overall(verdicts).tone == "invalid"
         self._verdicts: dict[str, tuple[Verdict, ...]] = {}
         for verdict in verdicts:
             self._verdicts[verdict.finding] = (*self._verdicts.get(verdict.finding, ()), verdict)
@@ -134,7 +135,8 @@ class _Layout:
         shared = shared_axes(group) | IN_THE_TITLE
         cell = cell_label(finding, group, shared) if len(group) > 1 else ""
         named = [part for part in cell.split(", ") if " minus " not in part or part not in clean(finding.title)]
-        return sentence(finding, "" if cell == "all" else ", ".join(named), self._true.get(finding.key))
+        said = "" if cell == "all" else ", ".join(named)
+        return sentence(finding, said, self._true.get(finding.key), invalid=self._invalid)
 
     def _told(self, group: list[Finding]) -> tuple[str, ...]:
         """The least restricted findings; of many, the highest and the lowest, or the first where they are not alike."""

@@ -62,8 +62,7 @@ class Markdown(Report):
             self._checks(audited),
             self._verdicts(audited),
             _judged_in_words(audited),
-            self._findings("What moved against its baseline", [f for f in audited.findings if f.baseline and _speaks(f)]),
-            self._findings("What stands out", [f for f in audited.findings if not f.baseline and _speaks(f)]),
+            *self._speaking(audited),
             self._truths(audited),
             _missing(audited),
             *_pairs(audited),
@@ -87,6 +86,15 @@ class Markdown(Report):
         columns = ("Instrument", "Asked", "Expected", "Found")
         rows = [tuple(escape(text, 120) for text in (c.instrument, c.what, c.expected, c.found)) for c in found.failed]
         return f"**❌ {escape(found.line, 400)}**\n\n{self._table(columns, rows)}"
+
+    def _speaking(self, audited: Audited) -> tuple[str, ...]:
+        if overall(audited.verdicts).tone == "invalid":
+            return ("The run is invalid, so no number of it is evidence of anything until what is wrong is mended.",)
+        speaking = [finding for finding in audited.findings if _speaks(finding)]
+        return (
+            self._findings("What moved against its baseline", [f for f in speaking if f.baseline]),
+            self._findings("What stands out", [f for f in speaking if not f.baseline]),
+        )
 
     def _findings(self, title: str, findings: list[Finding]) -> str:
         rows = [
@@ -162,7 +170,9 @@ def _filled(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> tuple[
 def _judged_in_words(audited: Audited) -> str:
     """A sentence for each finding that a gate judged."""
     judged, true = {verdict.finding for verdict in audited.verdicts}, truths(audited.findings)
-    told = [escape(sentence(f, where_words(f), true.get(f.key)), 700) for f in audited.findings if f.key in judged]
+    invalid = overall(audited.verdicts).tone == "invalid"
+    known = [f for f in audited.findings if f.key in judged]
+    told = [escape(sentence(f, where_words(f), true.get(f.key), invalid=invalid), 700) for f in known]
     more = [f"- {count(len(told) - MOST_TOLD, 'more sentence')} in the full report."] if len(told) > MOST_TOLD else []
     return "\n".join([*(f"- {line}" for line in told[:MOST_TOLD]), *more])
 

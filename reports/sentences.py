@@ -15,7 +15,7 @@ CORRECTED = {
 }
 
 
-def sentence(finding: Finding, cell: str = "", truth: float | None = None) -> str:
+def sentence(finding: Finding, cell: str = "", truth: float | None = None, *, invalid: bool = False) -> str:
     """The finding in words that name its uncertainty and what is missing.
 
     ``nurse: of 48 images read (2 missing), 63.1 % [48.0, 75.9] are perceived as feminine; uncorrected for classifier
@@ -25,8 +25,10 @@ def sentence(finding: Finding, cell: str = "", truth: float | None = None) -> st
         finding: what was measured.
         cell: what singles it out among others of its title; empty where it stands alone.
         truth: its true value, where it is known.
+        invalid: its run is, so that no number of it is evidence.
     """
-    parts = (_told(finding), CORRECTED.get(finding.correction, ""), _compared(finding), _worst(finding))
+    compared = _compared(finding, invalid=invalid)
+    parts = (_told(finding), CORRECTED.get(finding.correction, ""), compared, _worst(finding))
     told = "; ".join(part for part in (*parts, _true(finding, truth)) if part)
     started = f"{clip(clean(cell), 120)}: {told[:1].lower()}{told[1:]}" if cell else told
     return f"{started}."
@@ -55,14 +57,16 @@ def _brackets(finding: Finding) -> str:
     return f" [{low}, {high}]"
 
 
-def _compared(finding: Finding) -> str:
+def _compared(finding: Finding, *, invalid: bool) -> str:
     """What would be expected, and whether the data speak for a difference from it."""
     if finding.estimate is None or (finding.expected is None and finding.p_value is None):
         return ""
     p = finding.p_value if finding.p_adjusted is None else finding.p_adjusted
     differs = stands_out(finding) if p is None else p < 1 - finding.confidence
     evidence = f"{'evidence for' if differs else 'no clear evidence for'} a difference"
-    if p is not None:
+    if invalid:
+        evidence = "no evidence of anything, as the run is invalid"
+    elif p is not None:
         evidence += f" ({p_words(finding)})"
     if finding.expected is None:
         return evidence

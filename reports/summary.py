@@ -100,7 +100,7 @@ def summarise(audited: Audited) -> Summary:
     headlines = _headlines(audited)
     cautions = _cautions(audited.manifest, audited.findings)
     return Summary(
-        (_made(audited), _judged(audited), *_standing_out(audited.findings)),
+        (_made(audited), _judged(audited), *_standing_out(audited)),
         headlines[:MOST_HEADLINES],
         max(0, len(headlines) - MOST_HEADLINES),
         tuple(cautions[:MOST_CAUTIONS]),
@@ -130,7 +130,10 @@ def _judged(audited: Audited) -> str:
     return f"{count(len(audited.verdicts), 'gate was', 'gates were')} judged: {listed(parts)}."
 
 
-def _standing_out(findings: Sequence[Finding]) -> list[str]:
+def _standing_out(audited: Audited) -> list[str]:
+    findings = audited.findings
+    if overall(audited.verdicts).tone == "invalid":
+        return ["The run is invalid, so no number of it is evidence of anything until what is wrong is mended."]
     return [*_tested(findings), *_compared([finding for finding in findings if finding.p_value is None])]
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from audit.component import Audited
 from audit.records import Finding, Interval, RunManifest, Verdict
+from reports.html import Html
+from reports.markdown import Markdown
 from reports.strips import finding_strip, verdict_strip
 from reports.summary import summarise
 from reports.together import common_title, comparable
@@ -157,3 +159,19 @@ def test_what_stands_out_goes_by_adjusted_tests_and_names_the_clearest_of_each_m
     assert "pilot" not in told
     quiet = " ".join(summarise(audited([finding("a.skew", p_adjusted=0.3, **known)])).sentences)
     assert "1 test was made, adjusted for those that were made together; 0 of them show evidence for a difference." in quiet
+
+
+@pytest.mark.parametrize("outcome", ["pass", "invalid"])
+def test_no_number_of_an_invalid_run_is_called_evidence(outcome: str) -> None:
+    tested = finding("m.tested", expected=0.1, p_value=0.001, p_adjusted=0.002)
+    compared = finding("m.compared", expected=0.1)
+    judged = [verdict(tested, 0.3), verdict(compared, 0.3).model_copy(update={"outcome": outcome})]
+    seen = audited([tested, compared], judged)
+    page = Html().render(seen).decode().partition('id="reading"')[0]  # the glossary explains the words
+    summary = Markdown().render(seen).decode()
+    valid = outcome == "pass"
+    for told in (page, summary):
+        assert ("evidence for" in told) == valid
+        assert ("it excludes" in told or "What stands out" in told or "interval excludes" in told) == valid
+        assert ("no number of it is evidence of anything" in told) == (not valid)
+        assert ("no evidence of anything, as the run is invalid" in told) == (not valid)
