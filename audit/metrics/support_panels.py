@@ -9,12 +9,7 @@ from audit.records import Finding
 
 __all__ = ["with_panels"]
 
-SHARES = {
-    "precision": "like some reference image",
-    "recall": "reference images like some generated one",
-    "coverage": "reference images with a generated one nearby",
-    "duplicates": "with a near-duplicate",
-}
+SHARES = ("precision", "recall", "coverage", "duplicates")
 OWN_LAW = "images of the reference's own law"
 
 
@@ -45,18 +40,19 @@ def _named(found: list[Measured]) -> dict[str, Finding]:
 def _collapse(found: dict[str, Finding]) -> Intervals | None:
     """All shares of a generator, each beside what is expected of the reference's own law."""
     rows = []
-    for name, told in SHARES.items():
+    for name in SHARES:
         finding = found[name]
         if finding.estimate is not None and finding.interval is not None:
             ends = {"low": finding.interval.low, "high": finding.interval.high}
-            rows.append(
-                Span(label=f"{name}: {told}", estimate=finding.estimate, n=finding.n, marks=(finding.expected,), **ends)
-            )
+            rows.append(Span(label=name, estimate=finding.estimate, n=finding.n, marks=(finding.expected,), **ends))
     if not rows:
         return None
     first = found["coverage"]
-    summary = f"{first.generator} beside {first.baseline}, with what {OWN_LAW} would score."
-    return Intervals(title="Mode collapse", summary=summary, rows=tuple(rows), unit="share", marks=(OWN_LAW,))
+    summary = (
+        f"{first.generator} beside {first.baseline}, with what {OWN_LAW} would score. Collapse: high precision, low recall "
+        "and coverage, many near-duplicates."
+    )
+    return Intervals(title="Signs of mode collapse", summary=summary, rows=tuple(rows), unit="share", marks=(OWN_LAW,))
 
 
 def _numbers(found: dict[str, Finding]) -> Table | None:

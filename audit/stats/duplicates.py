@@ -12,7 +12,7 @@ from audit.stats.neighbourhoods import Codes, Mask, Rows, Touched, balls, blocks
 __all__ = ["RARE", "Duplicates", "near_duplicates"]
 
 RARE = 0.01
-"""Share of reference images whose nearest other one is as near as the level: so few that copies stand out, also of one image in fifty."""
+"""Share of reference images whose nearest other one is as near as the level: so few that rare copies stand out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ def near_duplicates(generated: Features, reference: Features, cluster: npt.Array
 
     Nearest neighbours are nearer in a larger set, so n = m. The level is an order statistic of m distances and the
     influences hold it fixed: by simulation of equal laws (n of 100 to 600) a 95 % interval lies above the expectation in
-    less than 1 % of audits, but below it in up to a quarter, so a low rate means little. A cluster counts with its own near-duplicates and with those
-    images of others that have none but in it.
+    less than 1 % of audits, but below it in up to a quarter, so a low rate means little. A cluster
+    counts with its own near-duplicates and with those images of others that have none but in it.
 
     Args:
         generated: (n, d), n of at least 2.
