@@ -19,6 +19,7 @@ from reports.sections import cost_chart, cost_rows, lost, provenance
 from reports.strips import Strip, verdict_strip
 from reports.summary import audited_generators, depicts_people, drawn, summarise, title_of
 from reports.thumbnails import Album
+from reports.titles import told_apart
 from reports.truths import truths
 from reports.verdicts import WORDS, advised, overall, ranked, restated, unit_of
 from reports.wording import clean, clip, corrected, count, interval, mark, moment, p_words, quantity, width
@@ -51,7 +52,7 @@ class Html(Report):
 
     def render(self, audited: Audited) -> bytes:
         """The whole page, UTF-8."""
-        audited = settled(audited)
+        audited = told_apart(settled(audited))
         album = Album(audited, self.blur, self.thumbnails)
         book = Sketchbook(album)
         true = truths(audited.findings)

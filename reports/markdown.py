@@ -15,6 +15,7 @@ from reports.checks import checked
 from reports.noise import settled
 from reports.sentences import sentence
 from reports.summary import audited_generators, depicts_people, drawn, title_of
+from reports.titles import told_apart
 from reports.together import where_words
 from reports.truths import truths
 from reports.verdicts import WORDS, advised, overall, ranked, restated, unit_of
@@ -54,7 +55,7 @@ class Markdown(Report):
 
     def render(self, audited: Audited) -> bytes:
         """The whole summary, UTF-8."""
-        audited = settled(audited)
+        audited = told_apart(settled(audited))
         conclusion = overall(audited.verdicts)
         parts = [
             f"## {ICONS[conclusion.tone]} {conclusion.headline}: {escape(title_of(audited))}",

@@ -1,5 +1,7 @@
 """What a report puts first, and where it puts an estimate on a line."""
 
+import re
+
 import pytest
 
 from audit.component import Audited
@@ -8,6 +10,7 @@ from reports.html import Html
 from reports.markdown import Markdown
 from reports.strips import finding_strip, verdict_strip
 from reports.summary import summarise
+from reports.titles import told_apart
 from reports.together import common_title, comparable
 from reports.wording import stands_out
 
@@ -175,3 +178,35 @@ def test_no_number_of_an_invalid_run_is_called_evidence(outcome: str) -> None:
         assert ("it excludes" in told or "What stands out" in told or "interval excludes" in told) == valid
         assert ("no number of it is evidence of anything" in told) == (not valid)
         assert ("no evidence of anything, as the run is invalid" in told) == (not valid)
+
+
+SCORERS = {"scorers": [{"use": "attributes"}, {"use": "agreement", "name": "both"}]}
+
+
+def of_column(metric: str, column: str, label: str = "feminine") -> Finding:
+    changes = {"title": f"Share of images perceived as {label}", "where": {"label": label}}
+    return finding(metric, protocol=f"share of {label!r}; {column}; {column.partition('.')[0]}=v1", **changes)
+
+
+def test_a_title_of_two_metrics_names_their_columns() -> None:
+    first = [of_column("first.share", "attributes.perceived_gender", label) for label in ("feminine", "masculine")]
+    alone = finding("first.other", title="Width")
+    seen = audited([*first, of_column("second.share", "both.perceived_gender"), alone], spec=SCORERS)
+    assert [found.title for found in told_apart(seen).findings] == [
+        "Share of images perceived as feminine (attributes.perceived_gender)",
+        "Share of images perceived as masculine",
+        "Share of images perceived as feminine (both.perceived_gender)",
+        "Width",
+    ]
+    page = Html().render(seen).decode()
+    assert "are perceived as feminine (both.perceived_gender)" in page
+    assert "<h4" in page
+    assert len(set(re.findall(r'<h4 id="finding.*?</h4>', page))) == len(re.findall(r'<h4 id="finding', page)) == 4
+
+
+def test_metrics_of_one_column_are_named_themselves() -> None:
+    twice = [of_column(metric, "attributes.perceived_gender") for metric in ("first.share", "second.share")]
+    titles = [found.title for found in told_apart(audited(twice, spec=SCORERS)).findings]
+    assert titles == [f"Share of images perceived as feminine ({name})" for name in ("first", "second")]
+    same = [finding("m.a", title="x"), finding("m.b", title="x")]  # no columns, one family
+    assert [found.title for found in told_apart(audited(same)).findings] == ["x (m.a)", "x (m.b)"]
