@@ -17,7 +17,18 @@ from audit.scorers.face_pose import Box, Pose
 if TYPE_CHECKING:
     from audit.scorers.onnx_session import Floats
 
-__all__ = ["CHANNELS", "ROUND", "Candidate", "CenterFace", "Hog", "Link", "Sized", "distinct"]
+__all__ = [
+    "CHANNELS",
+    "MULTIPLE",
+    "ROUND",
+    "STRIDE",
+    "Candidate",
+    "CenterFace",
+    "Hog",
+    "Link",
+    "Sized",
+    "distinct",
+]
 
 T = TypeVar("T")
 
@@ -30,7 +41,8 @@ MULTIPLE = 32
 LONGEST = 4096
 """Long side, in pixels, to which a picture is enlarged or left at most; further, a thin one would fill the memory."""
 ROUND = {"cpu": 2**18, "cuda": 2**21}
-"""Pixels that the network sees together, unless one picture has more: a processor is fastest where they fit its cache."""
+"""Pixels that the network sees together, unless one picture has more: a processor is fastest where they fit its cache.
+Beside which others a picture is seen changes its numbers by rounding at most."""
 PREPARED = 8
 """Pictures that are prepared side by side, at least."""
 MOST = 1000

@@ -20,8 +20,8 @@ from audit.model_files import onnx_file
 from audit.scorers.drawn_face import drawn_face
 from audit.scorers.face_landmarks import Landmarks
 from audit.scorers.face_pose import Box, Pose
-from audit.scorers.face_search import CHANNELS, ROUND, Candidate, CenterFace, Hog, Link, distinct
-from audit.scorers.onnx_session import open_outputs
+from audit.scorers.face_search import CHANNELS, MULTIPLE, ROUND, STRIDE, Candidate, CenterFace, Hog, Link, distinct
+from audit.scorers.onnx_session import Maps, open_outputs
 from audit.scorers.views import checked_pixels
 from audit.weights import locate
 
@@ -123,7 +123,7 @@ class Faces(Scorer):
     def open(self, device: str) -> Iterator[ScoreBatch]:
         """Load the models; pictures are prepared, and dlib asked, in threads."""
         landmarks = Landmarks(locate(self.landmark_pack).file(LANDMARKS))
-        run = open_outputs(locate(self.pack).file(DETECTOR), device, CHANNELS)
+        run = open_outputs(locate(self.pack).file(DETECTOR), device, Maps(CHANNELS, STRIDE, MULTIPLE))
         together = ROUND["cuda" if device.startswith("cuda") else "cpu"]
         everywhere: tuple[Link, ...] = (
             CenterFace(run, self._whole, self.threshold, LINKS[0], together),

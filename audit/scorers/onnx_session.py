@@ -1,6 +1,7 @@
 """ONNX networks from prepared images to numbers, with errors that a user can read."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from audit.model_files.onnx_file import open_session
 if TYPE_CHECKING:
     import onnxruntime
 
-__all__ = ["Floats", "open_model", "open_outputs"]
+__all__ = ["Floats", "Maps", "open_model", "open_outputs"]
 
 Floats = npt.NDArray[np.float32]
 IMAGES = "expected one float32 input of shape (n, 3, height, width)"
@@ -45,23 +46,48 @@ def open_model(path: Path, device: str) -> Callable[[Floats], Floats]:
     return run
 
 
-def open_outputs(path: Path, device: str, channels: Sequence[int]) -> Callable[[Floats], list[Floats]]:
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """The maps that a model makes of (n, 3, height, width): each (n, channels, height / stride, width / stride)."""
+
+    channels: tuple[int, ...]
+    """Of each map, in order."""
+    stride: int
+    """Pixels of an image to a cell."""
+    multiple: int
+    """Heights and widths that the model takes are multiples of this, which is one of the stride."""
+
+    def of(self, shape: Sequence[int]) -> list[tuple[int, ...]]:
+        """Shapes of the maps of a batch."""
+        rows, _, height, width = shape
+        return [(rows, count, height // self.stride, width // self.stride) for count in self.channels]
+
+
+def open_outputs(path: Path, device: str, maps: Maps) -> Callable[[Floats], list[Floats]]:
     """Open a model that turns images of any size into several maps, and return all of its outputs as a function.
 
-    Args:
-        channels: of each output, in order; each is (n, channels, height, width).
+    It is tried on two empty images of another height than width, so that a model of other maps is found before any work.
 
     Raises:
-        As ``open_model``.
+        As ``open_model``; the function, too, raises ``InputError`` where its maps have other shapes than ``maps`` says.
     """
     session = open_session(path, device, any_size=True)
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].shape[1] != 3 or inputs[0].type != "tensor(float)":
         raise InputError(f"{path}: inputs are {_listed(inputs)}; {IMAGES}")
-    if [entry.shape[1] if len(entry.shape) == 4 else None for entry in outputs] != list(channels):
-        told = ", ".join(map(str, channels))
+    if [entry.shape[1] if len(entry.shape) == 4 else None for entry in outputs] != list(maps.channels):
+        told = ", ".join(map(str, maps.channels))
         raise InputError(f"{path}: outputs are {_listed(outputs)}; expected maps of {told} channels, in this order")
-    return lambda batch: _run(session, inputs[0].name, batch, path)
+
+    def run(batch: Floats) -> list[Floats]:
+        found = _run(session, inputs[0].name, batch, path)
+        shapes, expected = [one.shape for one in found], maps.of(batch.shape)
+        if shapes != expected:
+            raise InputError(f"{path}: makes maps of shapes {shapes} of input of shape {batch.shape}; expected {expected}")
+        return found
+
+    run(np.zeros((2, 3, maps.multiple, 2 * maps.multiple), dtype=np.float32))
+    return run
 
 
 def _listed(entries: "Sequence[onnxruntime.NodeArg]") -> str:

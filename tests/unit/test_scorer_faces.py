@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from map_networks import maps_in_onnx
 from PIL import Image
 from scorer_views import generated_faces, noise, pack, reason, scored, view
 
@@ -195,6 +196,33 @@ def test_a_network_of_another_kind_is_refused():
         patch.setattr(faces, "locate", lambda name: Other() if name == "other" else real(name))
         with pytest.raises(InputError, match="expected maps of 1, 2, 2, 10 channels"):
             scored(Faces(pack="other"), [])
+
+
+@pytest.mark.parametrize(
+    ("strides", "rows", "told"),
+    [
+        ((4, 4, 4, 4), (None,) * 4, ""),
+        ((4, 4, 8, 4), (None,) * 4, "(2, 2, 4, 8)"),
+        ((8, 8, 8, 8), (None,) * 4, "(2, 1, 4, 8)"),
+        ((4, 4, 4, 4), (None, "one", None, None), "(1, 2, 8, 16)"),
+    ],
+    ids=["as declared", "a map of half the size", "all of half the size", "a map of one row"],
+)
+def test_a_network_whose_maps_disagree_is_refused_before_any_image(tmp_path, monkeypatch, strides, rows, told):
+    path = maps_in_onnx(tmp_path, strides, (1, 2, 2, 10), rows)
+    real = faces.locate
+
+    class Other:
+        def file(self, _):
+            return path
+
+    monkeypatch.setattr(faces, "locate", lambda name: Other() if name == "other" else real(name))
+    if not told:
+        assert scored(Faces(pack="other", hog_threshold=4), [view(noise(64))])[0][0].values["count"] == 0
+        return
+    with pytest.raises(InputError, match=r"makes maps of shapes .* of input of shape \(2, 3, 32, 64\); expected") as caught:
+        scored(Faces(pack="other"), [])
+    assert told in str(caught.value).partition("expected")[0]
 
 
 # ------------------------------------------------------------------------------------------- what is in an image
