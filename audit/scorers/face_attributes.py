@@ -28,7 +28,7 @@ NEAR = 5.0
 OLDEST = 80
 DRAWN_SIDE = 160
 ROWS = 256
-"""Faces that a network sees together; each row is computed on its own, so this changes no number."""
+"""Faces that a network sees together; each row is computed on its own, so this changes no number beyond rounding."""
 
 AMBIGUOUS = Abstained(reason="ambiguous")
 BETWEEN_BANDS = Abstained(reason="between age bands")
