@@ -1,11 +1,14 @@
 """The page as a reader gets it: in a browser, on a desk and on a phone, light and dark, by keyboard, on paper."""
 
+import io
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from browser import DESK, PHONE, Visit
+from PIL import Image
 from rendering import drawn_faces, sample_audit
 
 from audit.images import encode_png
@@ -66,6 +69,36 @@ def test_keyboard_reaches_verdict_tables_and_details(chromium: Any, pages: dict[
         page.locator("summary").first.focus()
         page.keyboard.press("Enter")
         assert page.evaluate("document.querySelector('details').open")
+
+
+def shaded(table: Any) -> tuple[bool, bool]:
+    """Whether the left and the right edge of what is seen of a table are darker than its ground."""
+    seen = np.asarray(Image.open(io.BytesIO(table.screenshot())).convert("L"), int)
+    ground = int(np.bincount(seen.ravel()).argmax())
+    return bool(np.median(seen[:, 1]) < ground - 15), bool(np.median(seen[:, -2]) < ground - 15)
+
+
+def test_a_table_that_goes_on_beyond_the_edge_shows_it(chromium: Any, pages: dict[str, Path]) -> None:
+    with Visit(chromium, pages["demo"], PHONE) as visit:
+        page = visit.unfolded().page
+        table = page.locator("#findings .scroll:has(table.found)").first
+        assert table.get_attribute("role") == "region"
+        assert "all findings" in table.get_attribute("aria-label")
+        assert table.evaluate("e => e.scrollWidth > e.clientWidth + 100")
+        assert shaded(table) == (False, True)
+        page.keyboard.press("Tab")  # focus by keyboard from here on
+        table.focus()
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
+        page.wait_for_function("e => e.scrollLeft > 0", arg=table.element_handle())
+        table.evaluate("e => { e.blur(); e.scrollLeft = (e.scrollWidth - e.clientWidth) / 2 }")
+        assert shaded(table) == (True, True)
+        table.evaluate("e => { e.scrollLeft = e.scrollWidth }")
+        assert shaded(table) == (True, False)
+    with Visit(chromium, pages["demo"], DESK) as visit:
+        table = visit.unfolded().page.locator("#findings .scroll:has(table.found)").first
+        assert table.evaluate("e => e.scrollWidth <= e.clientWidth")
+        assert shaded(table) == (False, False)
 
 
 def test_works_without_javascript(chromium: Any, pages: dict[str, Path]) -> None:
