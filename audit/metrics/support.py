@@ -11,7 +11,8 @@ from audit.metrics.distance_findings import LEAST_FOR_KERNEL
 from audit.metrics.image_sets import ImageSet, Pairing, halves
 from audit.metrics.sample import protocol
 from audit.metrics.support_alone import repeated, within_prompt
-from audit.metrics.support_findings import QUANTITIES, Beside, measured
+from audit.metrics.support_findings import Beside, measured
+from audit.metrics.support_kinds import QUANTITIES
 from audit.metrics.support_panels import with_panels
 from audit.metrics.wording import described
 from audit.stats.manifolds import NEAREST

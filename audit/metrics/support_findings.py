@@ -3,131 +3,29 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from audit.component import Measured, Parts
 from audit.digest import derive_seed
-from audit.metrics.averages import ONE_PROBE, cut, sentences
+from audit.metrics.averages import ONE_PROBE, sentences
 from audit.metrics.image_sets import ImageSet, Pairing
 from audit.metrics.sample import Floats, Units, contributions
+from audit.metrics.support_kinds import KINDS, Kind
 from audit.records import Finding, Interval
 from audit.stats.diversity import vendi
-from audit.stats.duplicates import RARE, near_duplicates
+from audit.stats.duplicates import near_duplicates
 from audit.stats.intervals import cluster_mean, cluster_share
-from audit.stats.manifolds import Support, expected_coverage, support
+from audit.stats.manifolds import Support, expected_coverage, support, widened
 from audit.stats.modes import cells, effective_modes, nearest_cell
 from audit.stats.neighbourhoods import touched_interval
 
-__all__ = ["KINDS", "QUANTITIES", "Beside", "Kind", "measured"]
+__all__ = ["Beside", "measured"]
 
 SHOWN = 6
 IMAGES_A_CELL = 10
 """Reference images a cell, below which its cells are chance."""
-
-BY_CLUSTER = "mean over generated images; interval by cluster"
-JACKKNIFE = "jackknife that leaves out one cluster of generated images at a time"
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One quantity, and how it is told."""
-
-    name: str
-    title: str
-    recipe: str
-    """Goes into the protocol, with {k} and {cells} filled in."""
-    method: str
-    better: Literal["higher", "lower", "none"]
-    unit: str
-    source: str
-    note: str
-
-
-KYNKAANNIEMI = "Kynkaanniemi et al. 2019"
-NAEEM = "Naeem et al. 2020"
-TYPICAL = "Expected: the share of reference images that lie in the neighbourhood of another one"
-KINDS = {
-    kind.name: kind
-    for kind in (
-        Kind(
-            "precision",
-            "Generated images that look like some reference image",
-            "precision, k={k}",
-            f"share, {BY_CLUSTER}, Wilson at the effective n",
-            "higher",
-            "share",
-            KYNKAANNIEMI,
-            f"{TYPICAL}. Another reference set would move it too: the standard error is then about 1.2 times as large",
-        ),
-        Kind(
-            "recall",
-            "Reference images that look like some generated image",
-            "recall, k={k}",
-            f"share; interval from the {JACKKNIFE}, no narrower than Wilson's",
-            "higher",
-            "share",
-            KYNKAANNIEMI,
-            f"{TYPICAL}. Near 1 the interval is wider than it need be",
-        ),
-        Kind(
-            "density",
-            "How crowded with reference images the places of generated images are",
-            "density, k={k}",
-            f"{BY_CLUSTER}, t quantile",
-            "none",
-            "",
-            NAEEM,
-            "1 for images of the reference's own law; above 1 where they keep to its crowded places. "
-            "Another reference set would move it too: the standard error is then about 1.4 times as large",
-        ),
-        Kind(
-            "coverage",
-            "Reference images with a generated image nearby",
-            "coverage, k={k}",
-            f"share; interval from the {JACKKNIFE}, no narrower than Wilson's",
-            "higher",
-            "share",
-            NAEEM,
-            "Its expectation is exact for images of the reference's own law. The interval is wider than it need be",
-        ),
-        Kind(
-            "duplicates",
-            "Generated images with a near-duplicate among the others",
-            f"nearest other image nearer than the nearest of all but {RARE:g} of the reference images",
-            f"share; interval from the {JACKKNIFE}, at the level found, no narrower than Wilson's",
-            "lower",
-            "share",
-            "",
-            "The level rests on few reference images, so a rate below the expected one means little; "
-            "images of one prompt are alike, so some excess is the prompts'",
-        ),
-        Kind(
-            "modes",
-            "Effective number of kinds of image that occur, of those of the reference",
-            "exp entropy (Miller) of the occupancy of {cells} k-means cells of half of the reference",
-            f"interval from the {JACKKNIFE}, t quantile, no narrower than for independent images",
-            "higher",
-            "",
-            "Miller 1955",
-            "Expected: the number of the other half of the reference. Kinds are cells that the reference falls into, "
-            "which need not be natural ones. Few prompts visit few cells, whatever the generator",
-        ),
-        Kind(
-            "vendi",
-            "Vendi score: how many images that share nothing would be as diverse",
-            "exp entropy of the eigenvalues of cosines / n (Vendi score of order 1)",
-            "interval from influences by cluster, t quantile",
-            "higher",
-            "",
-            "Friedman & Dieng 2023",
-            "Expected: that of the reference set at this n. It grows with n: compare at this n only",
-        ),
-    )
-}
-QUANTITIES = tuple(KINDS)
 
 
 @dataclass(frozen=True)
@@ -166,6 +64,8 @@ class _Estimate:
     ends: tuple[float, float] | None
     parts: Parts
     expected: float
+    error: float = 0.0
+    """Standard error that the reference, and what is expected from it, adds."""
     shown: npt.NDArray[np.bool_] | None = None
     """(n,) generated images that are its evidence."""
 
@@ -186,18 +86,20 @@ def measured(beside: Beside) -> list[Measured]:
 def _estimates(beside: Beside) -> Iterator[tuple[str, _Estimate]]:
     found, units, m = beside.support, beside.units, len(beside.pairing.second)
     typical = float(found.typical.mean())
+    drawn = _error(typical, m)
     inside = contributions(found.inside.astype(np.float64), units)
     share = cluster_share(inside.total, inside.n, confidence=beside.confidence)
-    yield "precision", _Estimate(share.value, share.interval, inside, typical, ~found.inside)
-    yield "recall", _moved(beside, float(found.recalled.mean()), found.recall_influence, (m, typical))
+    yield "precision", _Estimate(share.value, share.interval, inside, typical, drawn, ~found.inside)
+    recall = _moved(beside, float(found.recalled.mean()), found.recall_influence, (m, typical))
+    yield "recall", replace(recall, error=drawn)
     dense = contributions(found.density, units)
     mean = cluster_mean(dense.total, dense.n, confidence=beside.confidence)
-    yield "density", _Estimate(mean.value, mean.interval, dense, 1.0)
+    yield "density", _Estimate(mean.value, mean.interval, dense, 1.0, found.density_error)
     expected = expected_coverage(beside.pairing.n, m, beside.nearest)
     yield "coverage", _moved(beside, float(found.covered.mean()), found.coverage_influence, (m, expected))
     near = near_duplicates(beside.pairing.first.features, beside.pairing.second.features, units.code)
     twice = _moved(beside, float(near.near.mean()), near.influence, (m, near.expected))
-    yield "duplicates", replace(twice, shown=near.near)
+    yield "duplicates", replace(twice, shown=near.near, error=_error(near.expected, m))
     yield "vendi", _vendi(beside)
 
 
@@ -212,9 +114,7 @@ def _vendi(beside: Beside) -> _Estimate:
     found = vendi(beside.pairing.first.features)
     parts = contributions(found.pseudo_values(), beside.units)
     ends = cluster_mean(parts.total, parts.n, confidence=beside.confidence).interval
-    most = float(len(beside.pairing.first))
-    inside = None if ends is None else (max(1.0, ends[0]), min(most, ends[1]))
-    return _Estimate(found.value, inside, parts, vendi(beside.pairing.second.features).value)
+    return _Estimate(found.value, ends, parts, vendi(beside.pairing.second.features).value)
 
 
 def _modes(beside: Beside) -> _Estimate:
@@ -231,24 +131,36 @@ def _modes(beside: Beside) -> _Estimate:
     own = effective_modes(nearest_cell(first, centres), beside.cells, beside.units.code)
     parts = contributions(own.found.pseudo_values(), beside.units)
     ends = own.interval(beside.units.code, beside.cells, beside.confidence)
-    return _Estimate(own.found.value, ends, parts, expected.found.value)
+    return _Estimate(own.found.value, ends, parts, expected.found.value, expected.least_error)
 
 
 def _told(beside: Beside, kind: Kind, found: _Estimate) -> Measured:
-    shares = cut(found.ends, kind.unit)
-    ends = (
-        shares if found.ends is None or kind.unit == "share" else Interval(low=max(0.0, found.ends[0]), high=found.ends[1])
-    )
     images = beside.pairing.first.images
     shown = () if found.shown is None else tuple(dict.fromkeys(str(image) for image in images[found.shown][:SHOWN]))
     known = {
         "estimate": found.value,
-        "interval": ends,
+        "interval": _interval(beside, kind, found),
         "clusters": len(found.parts),
         "expected": found.expected,
         "evidence": shown,
     }
     return Measured(_finding(beside, kind).model_copy(update=known), found.parts)
+
+
+def _interval(beside: Beside, kind: Kind, found: _Estimate) -> Interval | None:
+    """With the error that the reference adds, within what the quantity can be."""
+    if found.ends is None:
+        return None
+    low, high = widened(found.value, found.ends, found.error, confidence=beside.confidence)
+    least, most = {"modes": (1.0, float(beside.cells)), "vendi": (1.0, float(beside.pairing.n))}.get(
+        kind.name, (0.0, 1.0 if kind.unit == "share" else high)
+    )
+    return Interval(low=max(least, low), high=min(most, high))
+
+
+def _error(share: float, n: int) -> float:
+    """Standard error of a share of independent images."""
+    return float(np.sqrt(share * (1 - share) / n))
 
 
 def _finding(beside: Beside, kind: Kind, why: str = "") -> Finding:
@@ -257,7 +169,6 @@ def _finding(beside: Beside, kind: Kind, why: str = "") -> Finding:
     split = "Seeds are shared with the reference, so each side gives the half of them that the other does not"
     differ = bool(own.codecs and other.codecs and own.codecs != other.codecs)
     codecs = f"Codecs differ ({own.codec} against {other.codec}), so compression counts as a difference" if differ else ""
-    given = "The interval speaks of other prompts and draws beside the same reference images"
     return Finding(
         metric=f"{beside.metric}.{kind.name}",
         title=kind.title,
@@ -278,7 +189,6 @@ def _finding(beside: Beside, kind: Kind, why: str = "") -> Finding:
         note=sentences(
             why,
             kind.note,
-            given,
             ONE_PROBE if own.one_probe else "",
             split if beside.pairing.split else "",
             codecs,
