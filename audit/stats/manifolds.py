@@ -12,7 +12,7 @@ from scipy import stats
 
 from audit.stats.distances import Features
 from audit.stats.intervals import FloatArray
-from audit.stats.neighbourhoods import Mask, Touched, balls, blocks, framed
+from audit.stats.neighbourhoods import Balls, Mask, Touched, balls, blocks, framed
 
 __all__ = ["NEAREST", "Support", "expected_coverage", "support", "widened"]
 
@@ -48,7 +48,7 @@ class Support:
     coverage_influence: FloatArray
     """(n,)"""
     density_error: float
-    """Standard error of the density where the reference is drawn anew, its balls of the same sizes."""
+    """Standard error that drawing the reference anew adds to the density."""
     typical: Mask
     """(m,) reference images that lie in the ball of another one; their share is the precision to be expected of images of
     the reference's own law, and the recall where n = m: that of a reference image left out, whose k neighbours' balls
@@ -97,9 +97,22 @@ def support(generated: Features, reference: Features, cluster: npt.ArrayLike, k:
         covered=covered.any,
         recall_influence=recalled.influence(codes),
         coverage_influence=covered.influence(codes),
-        density_error=float((hits / around.size).std(ddof=1) * np.sqrt(len(hits)) / len(codes)),
+        density_error=_density_error(hits / around.size, around, len(codes)),
         typical=around.reached,
     )
+
+
+def _density_error(held: FloatArray, around: Balls, n: int) -> float:
+    """Of the density, from the reference: each of its images brings a ball of its own, and shrinks those that it lies in.
+
+    Args:
+        held: (m,) generated images in each ball, over the ball's size.
+        around: the balls.
+        n: generated images.
+    """
+    influence = held - around.members.T @ held
+    m = len(held)
+    return float(np.sqrt(m / (m - 1) * (influence**2).sum()) / n)
 
 
 def expected_coverage(n: int, m: int, k: int = NEAREST) -> float:

@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import sparse, stats
 
 from audit.stats.distances import Features
 from audit.stats.intervals import FloatArray, residuals, wilson
@@ -63,6 +63,8 @@ class Balls:
     """(m,) other images in it: k, or more where distances are equal."""
     reached: Mask
     """(m,) whether the image lies in the ball of another one."""
+    members: sparse.csr_array
+    """(m, m) which others lie in each ball, as shares that sum to 1; of a ball with many at one distance, some of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +201,15 @@ def balls(rows: Rows, k: int) -> Balls:
     inside = squared <= (radius + _slack(rows))[:, None]
     size, reached = inside.sum(axis=1), np.zeros(m, dtype=bool)
     reached[near[inside]] = True
+    shares = np.repeat(1 / size, size)
+    members = sparse.csr_array((shares, near[inside], np.concatenate([[0], np.cumsum(size)])), shape=(m, m))
     for part in _parts(np.flatnonzero(edge <= radius + rows.doubt + rows.doubt.max()), m):
         full = _full(rows, part)
         radius[part] = np.partition(full, k - 1, axis=1)[:, k - 1].clip(0)
         inside = full <= (radius + _slack(rows))[part][:, None]
         size[part] = inside.sum(axis=1)
         reached |= inside.any(axis=0)
-    return Balls(radius, size.astype(np.int64), reached)
+    return Balls(radius, size.astype(np.int64), reached, members)
 
 
 def _closest(rows: Rows, count: int) -> tuple[Ints, FloatArray]:

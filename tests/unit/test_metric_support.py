@@ -1,6 +1,7 @@
 """Metric ``support`` on planted feature vectors: poor images, collapsed images and images of the reference's own law."""
 
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from metric_tables import NUMBER, VECTOR, World, latent, prompt, sound
 
 from audit.component import Measured
 from audit.errors import SpecError
+from audit.metrics.image_sets import ImageSet, Pairing
 from audit.metrics.support import Support
+from audit.metrics.support_findings import Beside, measured
 from audit.metrics.support_kinds import QUANTITIES
 from audit.stats.diversity import cosine_diversity, vendi
 from audit.stats.manifolds import expected_coverage, support
@@ -83,6 +86,45 @@ def test_images_of_the_references_own_law_are_at_what_is_expected() -> None:
         assert finding.interval is not None
         assert finding.expected is not None
         assert finding.interval.low <= finding.expected <= finding.interval.high, name
+
+
+def _image_set(name: str, rows: np.ndarray, prompts: int) -> ImageSet:
+    names = np.array([f"{name} {place}" for place in range(len(rows))], dtype=object)
+    cluster = np.array([f"{name} prompt {place % prompts}" for place in range(len(rows))], dtype=object)
+    none = np.zeros(0, dtype=object)
+    return ImageSet(name, rows.astype(np.float32), names, names, cluster, ("png",), none, none, one_probe=False)
+
+
+@pytest.mark.parametrize("prompts", [160, 32])
+def test_equal_laws_are_told_apart_no_oftener_than_chance_would(prompts: int) -> None:
+    """Both sides are drawn anew each time: nominal 95 % intervals hold what is expected, and are not much too wide."""
+    rng = np.random.default_rng(25)
+    missed: Counter[str] = Counter()
+    apart: dict[str, list[float]] = {}
+    width: dict[str, list[float]] = {}
+    for _ in range(120):
+        one, two = (
+            _image_set(*side)
+            for side in (
+                ("model", rng.standard_normal((160, 12)), prompts),
+                ("photos", rng.standard_normal((160, 12)), 160),
+            )
+        )
+        for finding in (
+            each.finding for each in measured(Beside("s", 0.95, Pairing(one, two, split=False), "", two, 5, 8, 50))
+        ):
+            name, ends = finding.metric[2:], finding.interval
+            assert ends is not None
+            assert finding.expected is not None
+            assert finding.estimate is not None
+            missed[name] += not ends.low <= finding.expected <= ends.high
+            apart.setdefault(name, []).append(finding.estimate - finding.expected)
+            width.setdefault(name, []).append((ends.high - ends.low) / 2 / 1.96)
+    assert set(apart) == set(QUANTITIES)
+    for name, errors in apart.items():
+        assert missed[name] <= 13, name  # 6 on average; 14 or more come 4 times in 1,000
+        assert np.mean(width[name]) < 1.9 * np.std(errors), name
+        assert abs(np.mean(errors)) < 0.35 * np.std(errors), name
 
 
 def test_a_collapsed_generator_is_told_from_a_poor_one() -> None:
