@@ -141,9 +141,8 @@ def mmd(kernel: Kernel, generated: Features, reference: Features, *, biased: boo
     The influence of an image is twice its centred witness value: how much more it resembles its own set than the other
     one. The variance that influences give has the first-order part 4 s1 / n and, from the spread of the means that
     they are made of, twice the second-order part 2 s2 / n^2 that is left where the sets are alike (Sutherland et al. 2017,
-    section 2.3): near 0 an interval is too wide rather than too narrow. Where the sets are apart and few images have
-    most of the influence, which a cubic kernel makes likely in very few dimensions, intervals of few images are too
-    narrow: with 60 a side in 2 dimensions they cover .91 at nominal .95.
+    section 2.3): near 0 an interval is too wide rather than too narrow. Where they
+    are apart, a symmetric interval lies too low too often: ``influence.distance_interval`` stretches it.
 
     Args:
         kernel: how alike two vectors are.

@@ -57,7 +57,7 @@ class Moments:
         scatter = np.tril(products)
         scatter += np.tril(products, -1).T
         scatter -= np.outer(off * n, off)
-        if not np.isfinite(scatter[-1]).all():
+        if not np.isfinite(scatter.diagonal()).all():
             raise ValueError("features are too large: their squares are beyond float64")
         return cls(n, centre + off, scatter)
 
