@@ -38,7 +38,7 @@ class Agreement(Scorer):
     )
     """Label columns that must agree, as ``scorer.column``."""
     labels: tuple[str, ...] = Field(default=("feminine", "masculine"), min_length=2)
-    """Labels of these columns: the same in each, in this order."""
+    """Labels of these columns: the same in each, in whatever order."""
     column: str = Field(default="", pattern=r"^([a-z][a-z0-9_]*)?$")
     """Name of the column of labels; empty: that of the first one in ``columns``."""
     regional: bool = True
@@ -81,7 +81,7 @@ class Agreement(Scorer):
                 raise SpecError(f"columns: {path!r} is no label column of these scorers; there are {known}")
             if set(found.levels) != set(self.labels):
                 told = ", ".join(found.levels) or "no labels that it declares"
-                raise SpecError(f"labels: {path} has {told}; expected {', '.join(self.labels)}, the same for every column")
+                raise SpecError(f"labels: {path} has {told}; expected {', '.join(self.labels)}, in whatever order")
             if found.regional != self.regional:
                 of = "faces" if found.regional else "whole images"
                 raise SpecError(f"regional: {path} holds labels of {of}; all columns must, and `regional` must say so")

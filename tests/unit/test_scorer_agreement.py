@@ -82,6 +82,16 @@ def test_it_needs_the_rows_of_its_models() -> None:
 # ------------------------------------------------------------------------------------------------------- planning
 
 
+def test_labels_may_stand_in_another_order_in_each_column() -> None:
+    columns = {
+        f"{name}.perceived_gender": Column("perceived_gender", "label", levels=levels, regional=True)
+        for name, levels in (("attributes", ("masculine", "feminine")), ("second_attributes", ("feminine", "masculine")))
+    }
+    Agreement().check_required(columns)
+    with pytest.raises(SpecError, match="expected feminine, other, in whatever order"):
+        Agreement(labels=("feminine", "other")).check_required(columns)
+
+
 @pytest.mark.parametrize(
     ("params", "told"),
     [
