@@ -14,18 +14,19 @@ from audit.calibration_figures import Readings
 from audit.catalog import recipes
 from audit.component import Column, Row, ScoreBatch, Scorer, Value, View
 from audit.digest import bytes_digest
-from audit.engines.local import halving
-from audit.errors import AuditError, InputError, OutOfMemory, ScoringError, SpecError
+from audit.errors import InputError, SpecError
 from audit.images import MAX_BYTES, Decoded, decode
 from audit.labelled_images import LabelledImage, LabelledImages
 from audit.records import Abstained, Draw, Latent, Probe, Scored
+from audit.score import scored_by
 from audit.spec import nearest
 from audit.table import Strings
 
-__all__ = ["Classifier", "Looked", "classifier", "look"]
+__all__ = ["UNREADABLE", "Classifier", "Looked", "classifier", "look"]
 
 CHUNK = 32
 UNREADABLE = "unreadable image"
+"""Reason of images that could not be decoded."""
 UNDECLARED = "undeclared label"
 NOTHING_SAID = Abstained(reason="nothing said")
 PROBE = Probe(suite="calibration", condition=Latent(), unit="draw")
@@ -161,23 +162,9 @@ def _values(asked: Classifier, calls: Mapping[str, ScoreBatch], views: Sequence[
     for name, scorer in asked.scorers.items():
         needs = scorer.requires()
         fed = [replace(view, given={other: said[other][i] for other in needs}) for i, view in enumerate(views)]
-        said[name] = _called(calls[name], fed, name)
+        said[name] = scored_by(calls[name], fed, name, scorer)
     region = 0 if asked.column.regional else -1
     return [_value(rows, asked.column.name, region) for rows in said[asked.path.rpartition(".")[0]]]
-
-
-def _called(call: ScoreBatch, views: list[View], name: str) -> Sequence[Sequence[Row]]:
-    try:
-        rows, _ = halving(lambda part, _: list(call(part)), views, max(1, len(views)))
-    except OutOfMemory as error:
-        raise ScoringError(f"scorers.{name}: a single image does not fit into memory ({error})") from error
-    except AuditError:
-        raise
-    except Exception as error:
-        raise ScoringError(f"scorers.{name}: the plugin failed ({type(error).__name__}: {error})") from error
-    if len(rows) != len(views):
-        raise ScoringError(f"scorers.{name}: was given {len(views)} images and scored {len(rows)}; the plugin is broken")
-    return rows
 
 
 def _value(rows: Sequence[Row], column: str, region: int) -> Value:

@@ -21,7 +21,7 @@ from audit.records import Abstained, Check, Cost, ImageRecord, Made, Scored
 from audit.store import RunStore, first_of_each
 from audit.table import draw_key
 
-__all__ = ["ScoreStage"]
+__all__ = ["ScoreStage", "scored_by"]
 
 KINDS = {"number": pa.float64(), "label": pa.string()}
 
@@ -121,10 +121,7 @@ class ScoreStage(AbstractContextManager["ScoreStage"]):
         with self.engine.device(self._device_of(scorer.name)):
             call = self._ready(scorer)
             started = time.perf_counter()
-            try:
-                rows, _ = halving(lambda part, _: _called(call, part, scorer), views, len(views))
-            except OutOfMemory as error:
-                raise ScoringError(f"scorers.{scorer.name}: a single image does not fit into memory ({error})") from error
+            rows = scored_by(call, views, scorer.name, scorer.component)
             self.seconds[scorer.name] = self.seconds.get(scorer.name, 0.0) + time.perf_counter() - started
             self.images[scorer.name] = self.images.get(scorer.name, 0) + len(views)
         return rows
@@ -179,14 +176,30 @@ def _folder(scorer: PlannedScorer) -> str:
     return f"scores/{scorer.folder}"
 
 
-def _called(call: ScoreBatch, views: list[View], scorer: PlannedScorer) -> list[Sequence[Row]]:
-    name = scorer.name
+def scored_by(call: ScoreBatch, views: list[View], name: str, scorer: Scorer) -> list[Sequence[Row]]:
+    """What a scorer that is open says of views, for each its rows; as many together as fit into memory.
+
+    Args:
+        call: what it gave when it was opened.
+        name: of the scorer in the spec.
+
+    Raises:
+        AuditError: it fails, keeps to no interface, or a single view does not fit.
+    """
+    try:
+        rows, _ = halving(lambda part, _: _called(call, part, name, scorer), views, max(1, len(views)))
+    except OutOfMemory as error:
+        raise ScoringError(f"scorers.{name}: a single image does not fit into memory ({error})") from error
+    return rows
+
+
+def _called(call: ScoreBatch, views: list[View], name: str, scorer: Scorer) -> list[Sequence[Row]]:
     try:
         rows = list(call(views))
     except AuditError:
         raise
     except Exception as error:
-        raise ScoringError(f"scorers.{name}: the plugin failed ({said_of(scorer.component, error)})") from error
+        raise ScoringError(f"scorers.{name}: the plugin failed ({said_of(scorer, error)})") from error
     if len(rows) != len(views):
         raise ScoringError(f"scorers.{name}: was given {len(views)} images and scored {len(rows)}; the plugin is broken")
     if any(not of_view or of_view[0].region != -1 for of_view in rows):
