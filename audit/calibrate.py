@@ -13,7 +13,7 @@ from audit.calibration_figures import (
     group_errors,
     held_out,
 )
-from audit.classifier import Classifier, Looked
+from audit.classifier import UNREADABLE, Classifier, Looked
 from audit.errors import InputError
 from audit.labelled_images import LabelledImages
 
@@ -61,8 +61,9 @@ def calibrated(asked: Classifier, looked: Looked, labelled: LabelledImages, goal
     """
     everything = looked.readings
     if not everything.there.any():
-        why = Counter(everything.reason.tolist()).most_common(1)[0]
-        raise InputError(f"no label was read on any of the {len(everything.read)} images ({why[1]} times: {why[0]})")
+        ((why, count),) = Counter(everything.reason.tolist()).most_common(1)
+        first = f"; the first: {looked.unreadable[0]}" if why == UNREADABLE else ""
+        raise InputError(f"no label was read on any of the {len(everything.read)} images ({count} times: {why}{first})")
     before = asked.threshold if asked.parameter else None
     wished = goal.target if before is not None else None
     meeting = chosen_threshold(everything, wished, CONFIDENCE) if wished is not None else None

@@ -16,7 +16,7 @@ from audit.component import Scorer
 from audit.environment import chosen_device
 from audit.errors import InputError
 from audit.fitting import check_likeness, check_requirements, ordered
-from audit.labelled_images import Asked, LabelledImages, read_labelled
+from audit.labelled_images import MOST_LEVELS, Asked, LabelledImages, read_labelled
 from audit.spec import AuditSpec, LikenessBasis, Use, load_spec
 from audit.terminal import Bars, table
 
@@ -28,13 +28,17 @@ DEVICE = click.option("--device", default="auto", show_default=True, help="cpu, 
 JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable result on stdout.")
 
 
+PERSON = "Column that is equal for images of one person; an image whose cell is empty counts as a person of its own."
+GROUP = f"Tell the error by this column of the CSV too; at most {MOST_LEVELS} levels in all."
+
+
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--table", "labels", type=click.Path(path_type=Path), help="CSV of labels; by default FOLDER/labels.csv.")
 @click.option("--column", required=True, metavar="SCORER.COLUMN=TRUE", help="Classifier, and its true labels in the CSV.")
 @click.option("--map", "pairs", multiple=True, metavar="TRUE=LABEL", help="What a true label is called; empty: skip it.")
-@click.option("--group", "groups", multiple=True, metavar="COLUMN", help="Tell the error by this column of the CSV too.")
-@click.option("--person", default="", metavar="COLUMN", help="Column that is equal for images of one person.")
+@click.option("--group", "groups", multiple=True, metavar="COLUMN", help=GROUP)
+@click.option("--person", default="", metavar="COLUMN", help=PERSON)
 @click.option("--basis", default="", help="Why these people may be looked at: `generated`, or who agreed to what.")
 @click.option("--images", default="", help="What the images are and who labelled them, for readers.")
 @click.option("--spec", type=click.Path(path_type=Path), help="Use the scorers of this spec instead of the usual ones.")

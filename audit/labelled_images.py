@@ -9,11 +9,14 @@ from pathlib import Path, PurePosixPath
 from audit.errors import InputError
 from audit.spec import nearest
 
-__all__ = ["FILE", "Asked", "LabelledImage", "LabelledImages", "read_labelled"]
+__all__ = ["FILE", "MOST_LEVELS", "Asked", "LabelledImage", "LabelledImages", "read_labelled"]
 
 FILE = "file"
 """Column of the table that names the images."""
 MAX_BYTES = 100_000_000
+MOST_LEVELS = 500
+"""Levels of all groups together, and characters of each: more, and a calibration would be too large to be read again."""
+LONGEST_LEVEL = 100
 SHOWN = 12
 
 
@@ -28,7 +31,8 @@ class Asked:
     groups: tuple[str, ...] = ()
     """Columns by which the error is told apart."""
     person: str = ""
-    """Column that is equal for images that belong together; empty: each image stands for itself."""
+    """Column that is equal for images that belong together; empty: each image stands for itself, as do those of which it
+    says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class LabelledImage:
     groups: tuple[str, ...]
     """Its level in each of the asked groups."""
     person: str
+    """Equal for images that belong together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +87,31 @@ def read_labelled(folder: Path, table: Path, asked: Asked, labels: Sequence[str]
         if seen.setdefault(name, line) != line:
             raise InputError(f"{table}, lines {seen[name]} and {line}: {name!r} twice; keep one")
         groups = tuple(row[name] or "(empty)" for name in asked.groups)
-        images.append(LabelledImage(path, label, groups, row[asked.person] if asked.person else name))
+        who = row[asked.person] if asked.person else ""
+        images.append(LabelledImage(path, label, groups, f"person {who}" if who else f"image {name}"))
     known = {image.label for image in images}
     if len(known) < 2:
         told = f"all {len(images)} images are {known.pop()!r}" if known else "it labels no image"
         raise InputError(f"{table}: {told}; an error needs images of at least two labels of {', '.join(labels)}")
+    _check_levels(table, images, asked.groups)
     return LabelledImages(tuple(images), asked.groups, left_out)
+
+
+def _check_levels(table: Path, images: Sequence[LabelledImage], groups: Sequence[str]) -> None:
+    """Before any image is looked at: a person's name or the path of an image given for a group, for one, has too many."""
+    levels = {name: {image.groups[place] for image in images} for place, name in enumerate(groups)}
+    if sum(map(len, levels.values())) > MOST_LEVELS:
+        worst = max(levels, key=lambda name: len(levels[name]))
+        raise InputError(
+            f"{table}: --group {worst} has {len(levels[worst])} levels; all groups together may have {MOST_LEVELS}, so "
+            "merge rare ones in the table, or leave this group out"
+        )
+    for name, told in levels.items():
+        if longest := max((text for text in (name, *told)), key=len)[LONGEST_LEVEL:]:
+            raise InputError(
+                f"{table}: --group {name}: a name of {LONGEST_LEVEL + len(longest)} characters; a group's column and "
+                f"levels may have {LONGEST_LEVEL}, so shorten them in the table"
+            )
 
 
 def _check_mapping(asked: Asked, labels: Sequence[str]) -> None:

@@ -3,55 +3,16 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from brightness_scorer import Brightness
-from PIL import Image
+from labelled_folders import LABELS, folder_of, planted, run
 from scipy import stats
 
-from audit.calibrate import Goal, calibrated
 from audit.calibration import Calibration, read_calibration, write_calibration
-from audit.classifier import classifier, look
+from audit.classifier import classifier
 from audit.errors import InputError, ScoringError, SpecError
 from audit.labelled_images import Asked, read_labelled
 from audit.stats.intervals import wilson
-
-LABELS = ("bright", "dark")
-
-
-def image(folder: Path, name: str, read: str, sure: int = 90, blue: int = 0) -> None:
-    red = 200 if read == "bright" else 20
-    Image.fromarray(np.full((4, 4, 3), (red, sure, blue), dtype=np.uint8)).save(folder / name)
-
-
-def folder_of(tmp_path: Path, rows: list[tuple], header: str = "file,tone,place,who") -> Path:
-    """Rows of (true, read, confidence, place, who)."""
-    lines = [header]
-    for number, (true, read, sure, place, who) in enumerate(rows):
-        image(tmp_path, f"{number}.png", read or "dark", sure, 0 if read else 255)
-        lines.append(f"{number}.png,{true},{place},{who}")
-    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
-    return tmp_path
-
-
-def planted(n: int, wrong: int, unsure: int = 0) -> list[tuple]:
-    """n bright and n dark images; so many of the bright ones are read as dark, by halves in two places."""
-    rows = [("bright", "dark" if i < wrong else "bright", 90, "in" if i % 2 else "out", i) for i in range(n)]
-    rows += [("dark", "dark", 90, "in", n + i) for i in range(n)]
-    return rows + [("dark", "bright", 50, "out", 2 * n + i) for i in range(unsure)]
-
-
-TONE = Asked("tone")
-
-
-def run(folder: Path, asked: Asked = TONE, target: float | None = None, **params):
-    found = classifier("tones.tone", {"tones": Brightness(**params)})
-    labelled = read_labelled(folder, folder / "labels.csv", asked, found.column.levels)
-    ticks: list[int] = []
-    looked = look(found, labelled, "cpu", ticks.append)
-    assert sum(ticks) == len(labelled.images)
-    return calibrated(found, looked, labelled, Goal("tone", "drawings", target=target, basis="generated"))
-
 
 # ------------------------------------------------------------------------------------------------------- figures
 
@@ -134,6 +95,32 @@ def test_unreadable_images_are_counted(tmp_path: Path) -> None:
     assert any("2 images could not be read" in note for note in found.notes)
 
 
+def test_of_images_that_are_all_unreadable_the_first_is_named_with_its_cause(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, planted(2, 0))
+    for number in range(4):
+        (folder / f"{number}.png").write_bytes(b"nonsense")
+    told = r"any of the 4 images \(4 times: unreadable image; the first: 0\.png: .*\)$"
+    with pytest.raises(InputError, match=told) as caught:
+        run(folder)
+    assert len(str(caught.value)) > len(
+        "no label was read on any of the 4 images (4 times: unreadable image; the first: 0.png: )"
+    )
+
+
+def test_images_of_which_the_person_is_not_known_are_people_of_their_own(tmp_path: Path) -> None:
+    """Left empty, the column tells no more and no less than where it is not asked for, whatever others are called."""
+    rows = [(*row[:4], "") for row in planted(20, 4)]
+    folder = folder_of(tmp_path, rows)
+    alone = run(folder).calibration.groups[0]
+    assert run(folder, Asked("tone", person="who")).calibration.groups[0] == alone
+    assert alone.interval == pytest.approx(wilson(4, 40))
+    (folder / "labels.csv").write_text("file,tone,who\n0.png,bright,\n1.png,bright,0.png\n2.png,dark,0.png\n3.png,dark,\n")
+    found = read_labelled(folder, folder / "labels.csv", Asked("tone", person="who"), LABELS)
+    people = [one.person for one in found.images]
+    assert people[1] == people[2]
+    assert len(set(people)) == 3
+
+
 def test_few_images_are_told(tmp_path: Path) -> None:
     notes = run(folder_of(tmp_path, planted(12, 0))).notes
     assert sum("Only 12 images are labelled" in note for note in notes) == 2
@@ -166,62 +153,14 @@ def test_a_scorer_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
         run(folder_of(tmp_path, planted(2, 0)))
 
 
-# ------------------------------------------------------------------------------------------------------- the table
+def test_what_an_in_memory_scorer_says_as_it_fails_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("vector 0.123 0.456")
 
-
-@pytest.mark.parametrize(
-    ("text", "asked", "told"),
-    [
-        ("file,tone\n0.png,bright\n1.png,mauve\n", Asked("tone"), r"line 3: tone is 'mauve'.* --map 'mauve=LABEL'"),
-        ("file,tone\n0.png,bright\n1.png,dark\n", Asked("tint"), "no column 'tint'; did you mean 'tone'"),
-        ("file,tone\n0.png,bright\n1.png,dark\n", Asked("tone", groups=("age",)), "no column 'age'"),
-        ("picture,tone\n0.png,bright\n", Asked("tone"), "no column 'file'"),
-        ("file,tone\n0.png,bright\n9.png,dark\n", Asked("tone"), "line 3: no image '9.png' in"),
-        ("file,tone\n../0.png,bright\n", Asked("tone"), "expected the path of an image inside"),
-        ("file,tone\n0.png,bright\n0.png,dark\n", Asked("tone"), r"lines 2 and 3: '0.png' twice"),
-        ("file,tone\n0.png,bright\n./0.png,dark\n", Asked("tone"), r"lines 2 and 3: '0.png' twice"),
-        (f"file,tone\n{'x' * 5000}.png,bright\n", Asked("tone"), "line 2: no image 'xxx.* in .*too long"),
-        ("file,tone\n0.png,bright\n1.png,bright\n", Asked("tone"), "all 2 images are 'bright'; an error needs"),
-        ("file,tone\n0.png,bright\n1.png,dark\n", Asked("tone", {"dark": ""}), "all 1 images are 'bright'"),
-        ("file,tone\n", Asked("tone"), "a header and no rows"),
-        ("", Asked("tone"), "no column 'file'"),
-        ("file,tone,tone\n", Asked("tone"), "two columns have the same name"),
-        ("file,tone\n0.png\n", Asked("tone"), "line 2: 1 cells; the header has 2"),
-        ('file,tone\n"0.png,bright\n', Asked("tone"), "malformed CSV"),
-        ("file,tone\n0.png,bright\n1.png,dark\n", Asked("tone", {"dark": "drak"}), "no label 'drak'; did you mean 'dark'"),
-    ],
-)
-def test_tables_that_cannot_be_used(tmp_path: Path, text: str, asked: Asked, told: str) -> None:
-    for name in ("0.png", "1.png"):
-        image(tmp_path, name, "dark")
-    (tmp_path / "labels.csv").write_text(text)
-    with pytest.raises(InputError, match=told) as caught:
-        read_labelled(tmp_path, tmp_path / "labels.csv", asked, LABELS)
-    assert "\n" not in str(caught.value)
-
-
-def test_files_that_are_no_table(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no such table of labels; name it by --table"):
-        read_labelled(tmp_path, tmp_path / "labels.csv", Asked("tone"), LABELS)
-    with pytest.raises(InputError, match="expected a folder of images"):
-        read_labelled(tmp_path / "nowhere", tmp_path / "labels.csv", Asked("tone"), LABELS)
-    (tmp_path / "labels.csv").write_bytes(b"file,tone\n\xff\n")
-    with pytest.raises(InputError, match="not UTF-8"):
-        read_labelled(tmp_path, tmp_path / "labels.csv", Asked("tone"), LABELS)
-    with pytest.raises(InputError, match=r"cannot be read \(Is a directory\)"):
-        read_labelled(tmp_path, tmp_path, Asked("tone"), LABELS)
-
-
-def test_labels_are_mapped_and_rows_left_out(tmp_path: Path) -> None:
-    rows = [("light", "bright", 90, "", 1), ("night", "dark", 90, "in", 2), ("?", "dark", 90, "in", 3)]
-    folder = folder_of(tmp_path, rows)
-    asked = Asked("tone", {"light": "bright", "night": "dark", "?": ""}, ("place",))
-    found = read_labelled(folder, folder / "labels.csv", asked, LABELS)
-    assert [(one.path.name, one.label, one.groups) for one in found.images] == [
-        ("0.png", "bright", ("(empty)",)),
-        ("1.png", "dark", ("in",)),
-    ]
-    assert found.left_out == 1
+    monkeypatch.setattr(Brightness, "_tone", fails)
+    monkeypatch.setattr(Brightness, "in_memory", True)
+    with pytest.raises(ScoringError, match=r"^scorers\.tones: the plugin failed \(ValueError\)$"):
+        run(folder_of(tmp_path, planted(2, 0)))
 
 
 # -------------------------------------------------------------------------------------------------------- the file
