@@ -10,6 +10,9 @@ from audit.metrics.sample import Ints, Sample
 
 __all__ = ["Inspection"]
 
+LISTED = 20
+"""Photographs named in one message."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
@@ -87,8 +90,9 @@ class Inspection:
         return f"metrics.{self.metric}: the gallery {self.gallery!r}"
 
     def _said(self, rows: Ints, what: str) -> str:
-        more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-        return f"{self._head}: {self._place(int(rows[0]))}{more}: {what}"
+        named = ", ".join(self._place(int(row)) for row in rows[:LISTED])
+        more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
+        return f"{self._head}: {named}{more}: {what}"
 
     def _place(self, row: int) -> str:
         """The file where there is one, else the person and the number of the photograph."""

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from audit.metrics.averages import sentences
+from audit.metrics.contrasts import POINTS
 from audit.metrics.gallery_photos import Photos
 from audit.metrics.gallery_search import ImpostorSet, Searched
 from audit.metrics.sample import Ints, Mask, why_missing
@@ -35,7 +36,7 @@ class Recipe:
 
     def blank(self, name: str, title: str, generator: str, *, unit: str = "") -> Finding:
         """A finding without an estimate."""
-        better: Literal["lower", "none"] = "lower" if unit == "share" else "none"
+        better: Literal["lower", "none"] = "lower" if unit in {"share", POINTS} else "none"
         return Finding(
             metric=f"{self.metric}.{name}",
             title=title,
@@ -109,6 +110,12 @@ class Decision:
         return None if self.chosen is None else self.chosen.value
 
     @property
+    def unit(self) -> str:
+        """What impostors were sampled as, for a sentence."""
+        units, alone = self.impostors.units, self.impostors.searched is not self.searched
+        return "images" if units.one_probe or (alone and len(units.names) == len(self.impostors.rows)) else "prompts"
+
+    @property
     def nothing(self) -> str:
         """Why there is nothing to compare; empty where there is."""
         if not self.photos.people:
@@ -173,10 +180,11 @@ class Decision:
             return self.nothing
         group = f" of the group {self.chosen.group!r}" if self.chosen.group else ""
         have = self.groups[self.chosen.group].units
+        each = ", each with as many images" if self.unit == "prompts" else ""
         shown = "" if self.chosen.shown is None else f": without any match the rate may still be {self.chosen.shown:.2g}"
         return (
-            f"No estimate: the impostors{group} are of {have} prompts{shown}; about {self.chosen.needed_units} are needed, "
-            "each with as many images, or a higher `false_match_rate`. What `standouts` says needs no threshold"
+            f"No estimate: the impostors{group} are of {have} {self.unit}{shown}; about {self.chosen.needed_units} are "
+            f"needed{each}, or a higher `false_match_rate`. What `standouts` says needs no threshold"
         )
 
     @property

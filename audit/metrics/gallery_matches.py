@@ -6,17 +6,22 @@ import numpy as np
 
 from audit.component import Measured
 from audit.metrics.averages import BY_PROMPT, Quantity, average, panelled, sentences
+from audit.metrics.contrasts import POINTS
 from audit.metrics.gallery_decision import Decision
-from audit.metrics.sample import Cell, Mask, Scores, why_missing
+from audit.metrics.gallery_search import Searched
+from audit.metrics.sample import Cell, Ints, Mask, Scores, why_missing
 from audit.panels import Pairs
+from audit.records import Interval
 from audit.stats.matching import search_rate
-from audit.stats.matching_chance import rank_p_values
+from audit.stats.matching_chance import fewest_standouts, impostors_needed, rank_p_values
 from audit.stats.multiplicity import benjamini_hochberg
+from audit.stats.paired import difference
 
 __all__ = ["Matches"]
 
 SHOWN = 24
 MATCHES = "Share of images that match somebody in the gallery"
+EXCESS = "Share of images that match somebody in the gallery, less that of images of nobody in it"
 STANDOUTS = "Share of images that are more like somebody in the gallery than images of nobody in it are"
 
 
@@ -35,7 +40,8 @@ class Matches:
         chance = search_rate(decision.rate, people)
         note = sentences(
             f"Threshold {decision.threshold:.4g}. An image of nobody in the gallery matches somebody with a chance of at "
-            f"most {chance:.2g} (1 - (1 - FMR)^{people}, as if comparisons were independent)",
+            f"most {chance:.2g} (1 - (1 - FMR)^{people}, as if comparisons were independent), so a gate below that fails "
+            "by chance; `excess_matches` is without them",
             decision.aim,
         )
         hits = np.zeros(len(decision.tested), dtype=bool)  # impostors match, too, and are not shown as likenesses
@@ -43,25 +49,59 @@ class Matches:
         one = self._share("matches", MATCHES, hits, note)
         return Measured(one.finding.model_copy(update={"expected": chance}), one.contributions)
 
+    def excess(self) -> Measured:
+        """How many more images match than images of nobody in the gallery do at the same threshold."""
+        decision = self.decision
+        finding = decision.recipe.blank("excess_matches", EXCESS, decision.generator, unit=POINTS)
+        if decision.threshold is None or decision.nothing:
+            return Measured(finding.model_copy(update={"n": len(decision.asked), "note": sentences(decision.undecided)}))
+        own, others = decision.searched, decision.impostors.searched
+        asked, base = (
+            _by_unit(of, rows, decision.threshold)
+            for of, rows in ((own, decision.asked), (others, decision.impostors.rows))
+        )
+        apart = difference(asked, base, confidence=finding.confidence, share=True)
+        ends = None if apart.low is None or apart.high is None else Interval(low=apart.low, high=apart.high)
+        update = {
+            "estimate": apart.estimate,
+            "interval": ends,
+            "expected": 0.0,
+            "n": len(decision.asked),
+            "n_missing": int((decision.tested & ~own.faces.present).sum()),
+            "clusters": len(asked),
+            "method": f"{apart.method}; matches of {len(decision.impostors.rows)} impostors taken off",
+            "note": "Matches beyond those that the threshold makes of impostors, which also decided it",
+        }
+        return Measured(finding.model_copy(update=update))
+
     def standouts(self) -> Measured:
         """Share of images whose best match ranks above nearly all best matches of impostors."""
         decision = self.decision
         if decision.nothing:
             return self._share("standouts", STANDOUTS, None, decision.nothing)
         units, level = decision.impostors.units, 1 - decision.recipe.confidence
-        prompts, least = len(units.names), int(np.ceil(1 / level)) - 1
-        if prompts < least:
-            why = f"No estimate: the impostors are of {prompts} prompts; at least {least} are needed to be rare among them"
-            return self._share("standouts", STANDOUTS, None, why)
+        known, asked = len(units.names), len(decision.asked)
+        alone, at_once = impostors_needed(asked, level), fewest_standouts(asked, known, level)
+        few = f"the impostors are of {known} {decision.unit}; for one image to stand out alone, {alone} are needed"
+        if at_once > asked:
+            least = impostors_needed(1, level)
+            return self._share(
+                "standouts", STANDOUTS, None, f"No estimate: {few}, and at least {least} for all of them at once"
+            )
         tops = decision.impostors.searched.top[decision.impostors.rows]
         several = benjamini_hochberg(rank_p_values(decision.searched.top[decision.asked], tops, units.code))
         hits = np.zeros(len(decision.tested), dtype=bool)
         hits[decision.asked[several <= level]] = True
         p = float(several.min())
-        note = (
-            f"An image stands out where few of the impostors' best matches, of {prompts} prompts, are as high: by rank, "
-            f"without a threshold; adjusted for {len(decision.asked)} images (Benjamini-Hochberg), so that of those that "
-            f"stand out {100 * level:.3g} % are expected to do so by chance. p = {p:.2g} that none does"
+        if at_once > 1 and not hits.any():
+            why = f"No estimate: {few}. Fewer than {at_once} at once cannot be told from none; p = {p:.2g} that none does"
+            one = self._share("standouts", STANDOUTS, None, why)
+            return Measured(one.finding.model_copy(update={"p_value": p}))
+        note = sentences(
+            f"An image stands out where few of the impostors' best matches, of {known} {decision.unit}, are as high: by "
+            f"rank, without a threshold; adjusted for {asked} images (Benjamini-Hochberg), so that of those that stand out "
+            f"{100 * level:.3g} % are expected to do so by chance. p = {p:.2g} that none does",
+            "" if at_once == 1 else f"Fewer than {at_once} at once would not show: {few}",
         )
         one = self._share("standouts", STANDOUTS, hits, note)
         return Measured(one.finding.model_copy(update={"p_value": p}), one.contributions)
@@ -116,3 +156,12 @@ class Matches:
                 for row, person in zip(rows, people, strict=True)
             ),
         )
+
+
+def _by_unit(searched: Searched, rows: Ints, threshold: float) -> dict[str, tuple[float, float]]:
+    """Matches and images of what was sampled independently."""
+    units = searched.sample.units(rows)
+    hits = np.bincount(units.code, searched.top[rows] >= threshold, minlength=len(units.names))
+    sizes = np.bincount(units.code, minlength=len(units.names))
+    names = (f"{searched.sample.generator}/{name}" for name in units.names)
+    return {name: (float(total), float(n)) for name, total, n in zip(names, hits, sizes, strict=True)}

@@ -1,5 +1,6 @@
 """Tests of likeness that need no threshold: ranks among impostors, and swapped prompts."""
 
+import math
 from collections.abc import Iterator
 from itertools import combinations
 
@@ -8,12 +9,13 @@ import numpy.typing as npt
 
 from audit.stats.intervals import FloatArray
 
-__all__ = ["fewest_swaps", "rank_p_values", "swapped_difference"]
+__all__ = ["fewest_standouts", "fewest_swaps", "impostors_needed", "rank_p_values", "swapped_difference"]
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 SWAPS = 9_999
+ROUNDING = 1e-9
 CELLS = 500_000
 """Values permuted at a time, so that memory stays small."""
 
@@ -53,6 +55,27 @@ def rank_p_values(best: FloatArray, impostors: FloatArray, unit: IntArray) -> Fl
     units = np.count_nonzero(images)
     place = np.searchsorted(impostors[order], np.asarray(best, dtype=np.float64), side="left")
     return np.asarray(np.minimum((1 + beyond[place]) / (1 + units), 1.0), dtype=np.float64)
+
+
+def fewest_standouts(images: int, units: int, level: float) -> int:
+    """How many images at once have to rank above all impostors, so that any is significant among ``images``.
+
+    The smallest rank p-value is 1 / (1 + units); Benjamini and Hochberg's adjustment multiplies it by images / number at
+    once. More than ``images``: none can ever be. 1: one image alone can.
+
+    >>> fewest_standouts(40, 100, 0.05), fewest_standouts(40, 799, 0.05), fewest_standouts(40, 10, 0.05)
+    (8, 1, 73)
+    """
+    return max(1, math.ceil(images / (level * (1 + units)) - ROUNDING))
+
+
+def impostors_needed(images: int, level: float) -> int:
+    """Units of impostors from which on one image alone can be significant among ``images``.
+
+    >>> impostors_needed(40, 0.05)
+    799
+    """
+    return math.ceil(images / level - ROUNDING) - 1
 
 
 def fewest_swaps(named: BoolArray, block: IntArray) -> float:

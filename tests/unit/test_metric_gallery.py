@@ -19,7 +19,7 @@ D = 48
 EMBEDDING = Column("vector", "vector", "Face embedding", regional=True)
 PEOPLE = ("Ada", "Bea", "Cyd", "Dee")
 METRIC = Gallery(gallery="photos", false_match_rate=0.01)
-UNUSUAL = ("threshold", "name_effect", "worst_false_match_rate")
+UNUSUAL = ("threshold", "name_effect", "worst_false_match_rate", "excess_matches")
 """Quantities without contributions, or with those of another finding."""
 
 
@@ -190,7 +190,33 @@ def test_too_few_impostors_are_told_and_ranks_remain() -> None:
         assert "No estimate" in finding(found, name).note
     assert finding(found, "standouts").estimate == pytest.approx(0.25, abs=0.05)
     fewer = Planted().neutral(18).named(("Dee",)).measure(Gallery(gallery="photos"))
-    assert "at least 19 are needed" in finding(fewer, "standouts").note
+    assert "799 are needed, and at least 19 for all" in finding(fewer, "standouts").note
+    none = finding(Planted().neutral(110).named().measure(Gallery(gallery="photos")), "standouts")
+    assert none.estimate is None  # not 0: seven images that depict somebody would not show either
+    assert none.p_value is not None
+    assert "for one image to stand out alone, 799 are needed. Fewer than 8 at once" in none.note
+    assert finding(Planted().neutral(799).named().measure(), "standouts").estimate == 0
+
+
+def test_a_loose_threshold_matches_many_and_none_beyond_impostors() -> None:
+    """At a rate of 5 % and four people some images match by chance; what is beyond impostors holds 0, or the likeness."""
+    loose = METRIC.model_copy(update={"false_match_rate": 0.05})
+    holding = beyond = 0
+    for seed in range(12):
+        drawn = Planted(seed=seed).neutral(400).named(prompts=10, images=1)
+        found = drawn.measure(loose)
+        matches, excess = finding(found, "matches"), finding(found, "excess_matches")
+        assert "`excess_matches` is without them" in matches.note
+        assert excess.interval is not None
+        holding += excess.interval.low <= 0 <= excess.interval.high
+        beyond += excess.interval.low > 0
+    assert holding >= 10
+    assert beyond <= 1
+    found = Planted().neutral(400).named(("Bea",), prompts=10, images=2).measure(loose)
+    excess = finding(found, "excess_matches")
+    assert excess.interval is not None
+    assert excess.interval.low > 0
+    assert (excess.unit, excess.expected, excess.n) == ("share difference", 0, 80)
 
 
 def test_images_without_one_face_are_counted() -> None:
@@ -399,7 +425,7 @@ def test_a_photograph_with_no_face_or_two_is_named() -> None:
     planted = Planted()
     planted.add("photos", photo("Bea"), 7, None, count=0)
     planted.add("photos", photo("Cyd"), 8, None, count=0)
-    _refused(planted, "photograph 7 of Bea (and 1 more)", "no face found where one is needed")
+    _refused(planted, "photograph 7 of Bea, photograph 8 of Cyd: no face", "no face found where one is needed")
     planted.world.rows[-2]["location"] = "people/bea-7.jpg"
     _refused(planted, "people/bea-7.jpg")
     planted = Planted()
