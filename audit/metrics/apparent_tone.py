@@ -36,6 +36,9 @@ class ApparentTone(Metric):
     of the mean tone of a level and all other levels of its axis (of two levels: of the first and the second). ``abstained``
     is the share of images without a readable tone; what is missing is bounded.
 
+    As shown, darker skin does not always read darker: in warm light (CIE A) at -1 stop the Monk tone 3 reads below tone 2,
+    and balanced for the light above it.
+
     Of regions (faces), the largest of each image counts. Runs are compared by shares; the mean tone has no margin against a
     baseline, because the part of its interval that is light would be lost.
     """

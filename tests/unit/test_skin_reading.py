@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from skin_scenes import SIDE, among_colours, encoded, grey, sand, swatch, wood
 
+from audit.metrics.apparent_tone import ApparentTone
 from audit.records import Abstained
 from audit.scorers.skin_colour import Tone, linear
 from audit.scorers.skin_light import LightLimits, balancing_gains
@@ -18,6 +19,7 @@ from audit.scorers.skin_reading import (
     SkinReading,
     read_skin,
 )
+from benchmarks.people.tone_scenes import LIGHTS
 
 STOPS = (-0.5, -0.25, 0.0, 0.25, 0.5)
 ALL = np.ones((SIDE, SIDE), dtype=bool)
@@ -32,6 +34,18 @@ def read(tone: int, stops: float = 0.0, cast=(1, 1, 1), **limits) -> SkinReading
 def plain(reading: SkinReading) -> Tone:
     assert isinstance(reading.plain, Tone), reading.plain
     return reading.plain
+
+
+def test_in_warm_light_a_stop_too_dark_tone_3_reads_below_tone_2_as_shown_alone() -> None:
+    """As the metric ``apparent_tone`` warns; where this holds no longer, its docstring must change."""
+    warm = next(cast for name, cast in LIGHTS.items() if name.startswith("warm"))
+    second, third = (read(tone, stops=-1.0, cast=warm) for tone in (2, 3))
+    assert plain(third).expected < plain(second).expected
+    assert isinstance(second.balanced, Tone)
+    assert isinstance(third.balanced, Tone)
+    assert third.balanced.expected > second.balanced.expected
+    told = " ".join(str(ApparentTone.__doc__).split())
+    assert "in warm light (CIE A) at -1 stop the Monk tone 3 reads below tone 2" in told
 
 
 @pytest.mark.parametrize("stops", STOPS)
