@@ -256,6 +256,29 @@ def test_seeds_that_generator_and_reference_share_are_on_one_side_only() -> None
     assert finding.estimate < 1
 
 
+def test_the_order_of_rows_does_not_matter() -> None:
+    def findings(order: np.ndarray) -> dict[str, tuple[float | None, ...]]:
+        world = _world()
+        _fill(world, "model", _normal(26, 260, 0.8))
+        _fill(world, "photos", _normal(27, 240))
+        world.rows = [world.rows[place] for place in order]
+        found = sound(Support(reference="photos").measure("s", world.context()))
+        ends = {key: one.finding.interval for key, one in found.items()}
+        return {
+            key: (
+                one.finding.estimate,
+                one.finding.expected,
+                *(() if (span := ends[key]) is None else (span.low, span.high)),
+            )
+            for key, one in found.items()
+        }
+
+    first, shuffled = findings(np.arange(500)), findings(np.random.default_rng(0).permutation(500))
+    assert first.keys() == shuffled.keys()
+    for key, values in first.items():
+        assert shuffled[key] == tuple(None if value is None else pytest.approx(value, rel=1e-9) for value in values), key
+
+
 def test_nothing_is_no_estimate() -> None:
     world = _world()
     for index in range(5):
