@@ -1,38 +1,21 @@
-"""Gallery search on synthetic embeddings: intervals of false match rates, thresholds that hold in every group, and tests.
-
-Faces are unit vectors. Those of one group share a shift, so that its people are taken for one another more often.
-"""
+"""Gallery search on made-up embeddings: intervals of false match rates, thresholds that hold in every group, and tests."""
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from audit.stats.intervals import FloatArray, wilson
-from audit.stats.matching import all_pairs_rate, crossed_rate, false_match_rate, probe_rate
+from audit.stats.matching import all_pairs_rate, crossed_rate, probe_rate
 from audit.stats.matching_chance import rank_p_values, swapped_difference
-from audit.stats.matching_threshold import Impostors, threshold_at
 from audit.stats.multiplicity import benjamini_hochberg
+from benchmarks.people.gallery_faces import SEED, faces, mixed
+from benchmarks.people.gallery_thresholds import thresholds
 from benchmarks.people.section import Promise, Section
 
 WORLDS = 1000
 """Worlds of every row on intervals."""
-SEED = 20_240_518
-SHIFT = 0.5
 RESAMPLES = 199
-
-
-def faces(n: int, rng: np.random.Generator, shift: FloatArray | float = 0.0, width: int = 32) -> FloatArray:
-    """(n, width) unit vectors; ``shift`` (a number, or one a face) moves them towards one direction."""
-    drawn = rng.standard_normal((n, width))
-    drawn[:, 0] += np.asarray(shift) * math.sqrt(width)
-    return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), dtype=np.float64)
-
-
-def mixed(n: int, rng: np.random.Generator) -> FloatArray:
-    """Faces of whom three in ten are of the group with the shift."""
-    return faces(n, rng, np.where(rng.random(n) < 0.3, SHIFT, 0.0))
 
 
 def sections() -> Iterator[Section]:
@@ -143,110 +126,6 @@ def _covered_probes(images: int, people: int, threshold: float) -> tuple[tuple[f
         covered += [low <= truth <= high for low, high in (wilson(matches.sum(), matches.size), found)]
         rates.append(truth)
     return (float(covered[0] / WORLDS), float(covered[1] / WORLDS)), float(np.mean(rates))
-
-
-# --------------------------------------------------------------------------------------------------- thresholds
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Impostors of two groups, one of which has the shift, before a gallery of both."""
-
-    target: float
-    prompts: int
-    """Of each group."""
-    images: int
-    """Of a prompt."""
-    people: int
-    other_people: bool = False
-    worlds: int = 200
-
-    @property
-    def name(self) -> str:
-        """For a row."""
-        images = f" x {self.images} images" if self.images > 1 else ""
-        people = f"{self.people} people" + (", and others" if self.other_people else "")
-        return f"2 groups x {self.prompts} prompts{images}, {people}"
-
-
-SETTINGS = (
-    Setting(0.01, 200, 1, 20),
-    Setting(0.01, 120, 4, 20),
-    Setting(0.001, 800, 1, 20),
-    Setting(0.01, 500, 1, 1),
-    Setting(0.01, 200, 1, 40, other_people=True),
-)
-
-
-def thresholds() -> Section:
-    """Whether the chosen threshold keeps the rate of every group below the target on fresh impostors."""
-    rows, promises = [], []
-    for setting in SETTINGS:
-        ours, plain = _fresh(setting)
-        beyond, beyond_plain = float((ours > setting.target).mean()), float((plain > setting.target).mean())
-        rows.append(
-            (
-                setting.name,
-                f"{setting.target:g}",
-                f"{beyond_plain:.3f}",
-                f"{plain.mean() / setting.target:.2f}",
-                f"{beyond:.3f}",
-                f"{ours.mean() / setting.target:.2f}",
-            )
-        )
-        most = 0.025 + 2 * math.sqrt(0.025 * 0.975 / setting.worlds)
-        what = f"worlds in which a group exceeds the target {setting.target:g}: {setting.name}"
-        promises.append(Promise(what, f"at most 2.5 %, with chance {most:.3f}", f"{beyond:.3f}", beyond <= most))
-    return Section(
-        title="False match rate of the worst group at the chosen threshold, on fresh impostors",
-        columns=(
-            "impostors and gallery",
-            "target",
-            "plain quantile: worlds beyond",
-            "its rate / target",
-            "as shipped: worlds beyond",
-            "its rate / target",
-        ),
-        rows=tuple(rows),
-        note=(
-            "200 worlds a row; the rate of each group is that of 5,000 fresh images (of fresh people, too, where the "
-            "threshold is to hold for others). The plain quantile of all impostors is what is usually done. As shipped, "
-            "the upper end of the 95 % interval of every group is at most the target, so with confidence 97.5 % every rate "
-            "is."
-        ),
-        promises=tuple(promises),
-    )
-
-
-def _fresh(setting: Setting) -> tuple[FloatArray, FloatArray]:
-    """(worlds,) rate of the worst group at the threshold chosen, and at the plain quantile of all impostors."""
-    found = np.zeros((setting.worlds, 2))
-    for world in range(setting.worlds):
-        rng = np.random.default_rng([SEED, world, setting.prompts, setting.people])
-        gallery = _gallery(setting.people, rng)
-        unit = np.repeat(np.arange(setting.prompts), setting.images)
-        drawn = {shift: _images(setting, setting.prompts, shift, rng) @ gallery.T for shift in (0.0, SHIFT)}
-        groups = {f"shift {shift}": Impostors(alike, unit, setting.other_people) for shift, alike in drawn.items()}
-        chosen = threshold_at(groups, setting.target).value
-        assert chosen is not None, setting
-        plain = float(np.quantile(np.concatenate(list(drawn.values())), 1 - setting.target))
-        against = _gallery(400, rng) if setting.other_people else gallery
-        fresh = [_images(setting, 5000 // setting.images, shift, rng) @ against.T for shift in (0.0, SHIFT)]
-        found[world] = [max(false_match_rate(alike, value) for alike in fresh) for value in (chosen, plain)]
-    return found[:, 0], found[:, 1]
-
-
-def _gallery(people: int, rng: np.random.Generator) -> FloatArray:
-    return faces(people, rng, np.where(np.arange(people) % 2, 0.0, SHIFT), width=64)
-
-
-def _images(setting: Setting, prompts: int, shift: float, rng: np.random.Generator) -> FloatArray:
-    """Images of prompts; those of a prompt are alike."""
-    of_prompt = np.repeat(faces(prompts, rng, shift, width=64), setting.images, axis=0)
-    if setting.images == 1:
-        return of_prompt
-    moved = of_prompt + 0.7 * faces(len(of_prompt), rng, width=64)
-    return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), dtype=np.float64)
 
 
 # -------------------------------------------------------------------------------------------------------- tests
