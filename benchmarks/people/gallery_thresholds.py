@@ -82,7 +82,7 @@ def thresholds() -> Section:
             "200 worlds a row; the rate of each group is that of 5,000 fresh images (of fresh people, too, where the "
             "threshold is to hold for others). The plain quantile of all impostors is what is usually done. As shipped, "
             "the upper end of the 95 % interval of every group is at most the target, so with confidence 97.5 % every rate "
-            "is, for kinds of images that are among the impostors. The last row promises nothing: a kind so rare that these "
+            "is, for kinds of images that are among the impostors. The last row promises nothing: a kind so rare that "
             "impostors may hardly show it, and whose images are like many people at once, goes beyond it more often."
         ),
         promises=tuple(promises),
