@@ -160,7 +160,7 @@ class Gallery(Metric):
         told = f"gallery search, cosine; {aim}; impostors: {impostors}; gallery {photos.digest}"
         return Recipe(
             metric=name,
-            gallery=self.gallery,
+            baseline=self.gallery,
             protocol=protocol(told, [self.column, self.faces], context),
             confidence=context.confidence,
             source=self.source,

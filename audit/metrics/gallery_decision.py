@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
 from audit.metrics.averages import sentences
-from audit.metrics.contrasts import POINTS
 from audit.metrics.gallery_photos import Photos
 from audit.metrics.gallery_search import ImpostorSet, Searched
+from audit.metrics.recipes import CommonRecipe
 from audit.metrics.sample import Ints, Mask, why_missing
 from audit.records import Finding
 from audit.stats.matching import per_comparison_rate
@@ -22,38 +21,12 @@ __all__ = ["CLOSEST", "Decision", "Recipe"]
 CLOSEST = "similarity to a person is that to the photograph that is most like the image"
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What the findings of one metric share."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe(CommonRecipe):
+    """What the findings of one metric share; the baseline is the gallery."""
 
-    metric: str
-    gallery: str
-    protocol: str
-    confidence: float
-    source: str
     any_people: bool
     show_matches: bool
-
-    def blank(self, name: str, title: str, generator: str, *, unit: str = "") -> Finding:
-        """A finding without an estimate."""
-        better: Literal["lower", "none"] = "lower" if unit in {"share", POINTS} else "none"
-        return Finding(
-            metric=f"{self.metric}.{name}",
-            title=title,
-            protocol=self.protocol,
-            generator=generator,
-            baseline=self.gallery,
-            estimate=None,
-            interval=None,
-            confidence=self.confidence,
-            unit=unit,
-            better=better,
-            n=0,
-            n_missing=0,
-            clusters=0,
-            method="none",
-            source=self.source,
-        )
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class Matches:
     def excess(self) -> Measured:
         """How many more images match than images of nobody in the gallery do at the same threshold."""
         decision = self.decision
-        finding = decision.recipe.blank("excess_matches", EXCESS, decision.generator, unit=POINTS)
+        finding = decision.recipe.blank("excess_matches", EXCESS, decision.generator, unit=POINTS, better="lower")
         if decision.threshold is None or decision.nothing:
             return Measured(finding.model_copy(update={"n": len(decision.asked), "note": sentences(decision.undecided)}))
         own, others = decision.searched, decision.impostors.searched
@@ -109,7 +109,7 @@ class Matches:
     def _share(self, name: str, title: str, hits: Mask | None, note: str) -> Measured:
         """A share of the tested images; ``hits`` is None where there is no estimate."""
         recipe, searched = self.decision.recipe, self.decision.searched
-        blank = recipe.blank(name, title, self.decision.generator, unit="share")
+        blank = recipe.blank(name, title, self.decision.generator, unit="share", better="lower")
         cell = Cell.of({}, self.decision.tested)
         lost = searched.faces.reason[cell.among(~searched.faces.present)]
         if hits is None:

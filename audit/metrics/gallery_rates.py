@@ -40,7 +40,7 @@ class ErrorRates:
 
     def _false_matches(self, group: str) -> Measured:
         decision = self.decision
-        finding = decision.recipe.blank("false_match_rate", FALSE_MATCH, decision.generator, unit="share")
+        finding = decision.recipe.blank("false_match_rate", FALSE_MATCH, decision.generator, unit="share", better="lower")
         members = decision.impostors.members()[group]
         where = {decision.impostors.key: group} if group else {}
         lost = 0 if group else len(decision.lost)  # nobody says of which group they would be
@@ -70,7 +70,9 @@ class ErrorRates:
         """The group whose rate may be highest."""
         known = {one.finding.interval.high: one for one in rates if one.finding.interval is not None}
         if not known:
-            blank = self.decision.recipe.blank("worst_false_match_rate", WORST, self.decision.generator, unit="share")
+            blank = self.decision.recipe.blank(
+                "worst_false_match_rate", WORST, self.decision.generator, unit="share", better="lower"
+            )
             why = self.decision.undecided or "No estimate: the impostors are of one prompt"
             return Measured(blank.model_copy(update={"note": sentences(why)}))
         worst = known[max(known)]
@@ -83,7 +85,9 @@ class ErrorRates:
 
     def _false_non_matches(self) -> Measured:
         decision = self.decision
-        finding = decision.recipe.blank("false_non_match_rate", FALSE_NON_MATCH, decision.generator, unit="share")
+        finding = decision.recipe.blank(
+            "false_non_match_rate", FALSE_NON_MATCH, decision.generator, unit="share", better="lower"
+        )
         pairs = list(decision.photos.same_person())
         finding = finding.model_copy(update={"n": sum(len(alike) for _, alike in pairs)})
         if decision.threshold is None or not pairs:

@@ -10,6 +10,7 @@ from audit.digest import derive_seed
 from audit.metrics.averages import sentences
 from audit.metrics.gallery_search import NAMED
 from audit.metrics.likeness_arms import DESCRIPTOR, PERTURBED, Arm, NameArms
+from audit.metrics.recipes import CommonRecipe
 from audit.metrics.sample import Floats, Ints, why_missing
 from audit.records import Finding, Interval
 from audit.stats.intervals import cluster_mean
@@ -26,39 +27,15 @@ MEANING = (
 OF_THESE = "Seeds are the units: the interval, and a comparison with another run, speak of other seeds for these prompts"
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe(CommonRecipe):
     """What the findings of one metric share."""
 
-    metric: str
-    protocol: str
-    confidence: float
-    source: str
     compare: str
     """``cosine``, or ``minus Euclidean distance``."""
     seed: int
     level: float
     """Error rate of one name that a rank has to reach, so that it can still tell once names are adjusted for."""
-
-    def blank(self, name: str, title: str, generator: str, where: Mapping[str, str]) -> Finding:
-        """A finding without an estimate."""
-        return Finding(
-            metric=f"{self.metric}.{name}",
-            title=title,
-            protocol=self.protocol,
-            generator=generator,
-            where=dict(where),
-            estimate=None,
-            interval=None,
-            confidence=self.confidence,
-            unit="",
-            better="lower" if name == "consistency" else "none",
-            n=0,
-            n_missing=0,
-            clusters=0,
-            method="none",
-            source=self.source,
-        )
 
 
 @dataclass(frozen=True)
@@ -86,7 +63,7 @@ class NameFindings:
 
     def _mean(self, name: str, title: str, where: Mapping[str, str], arms: Sequence[Arm]) -> Measured:
         """Mean over arms of their consistencies."""
-        finding = self._counted(self.recipe.blank(name, title, self._generator, where), arms)
+        finding = self._counted(self.recipe.blank(name, title, self._generator), where, arms)
         found = self._found(arms)
         if found is None:
             return Measured(_noted(finding, self._too_few(arms), self._told(arms)))
@@ -103,7 +80,8 @@ class NameFindings:
         )
         where = {"name": self.arms.name, "against": what}
         named = self.arms.of(NAMED)
-        finding = self._counted(self.recipe.blank("consistency", title, self._generator, where), (*named, *controls))
+        blank = self.recipe.blank("consistency", title, self._generator, better="lower")
+        finding = self._counted(blank, where, (*named, *controls))
         one, others = self._found(named), self._found(controls)
         if one is None or others is None:
             why = self._too_few(named if one is None else controls)
@@ -159,9 +137,9 @@ class NameFindings:
         }
         return Measured(_noted(finding.model_copy(update=update), few, *notes), parts)
 
-    def _counted(self, finding: Finding, arms: Sequence[Arm]) -> Finding:
+    def _counted(self, finding: Finding, where: Mapping[str, str], arms: Sequence[Arm]) -> Finding:
         n, lost = sum(len(arm.rows) for arm in arms), sum(len(arm.lost) for arm in arms)
-        return finding.model_copy(update={"n": n, "n_missing": lost})
+        return finding.model_copy(update={"where": dict(where), "n": n, "n_missing": lost})
 
     def _too_few(self, arms: Sequence[Arm]) -> str:
         if not arms:

@@ -56,7 +56,7 @@ def _blank(recipe: Recipe, generator: str, each: Sequence[Finding]) -> Finding:
         "clusters": sum(one.clusters for one in each),
         "protocol": f"largest over {len(each)} names of {recipe.protocol}",
     }
-    return recipe.blank("largest_consistency", title, generator, {}).model_copy(update=update)
+    return recipe.blank("largest_consistency", title, generator).model_copy(update=update)
 
 
 def _together(recipe: Recipe, found: Sequence[Measured]) -> Interval | None:
