@@ -73,7 +73,7 @@ class Resolution(Metric):
     def reads(self) -> tuple[str, ...]:
         """Effective resolution, labels of traces, and two vectors."""
         labels = [column for column, _, _ in FLAGS.values()]
-        names = ("effective_share", "effective_side", *labels, "checkerboard", "tile", "spectrum")
+        names = ("effective_share", "effective_side", *labels, "checkerboard", "lattice_waves", "spectrum")
         return tuple(f"{self.resolution}.{name}" for name in names)
 
     def references(self) -> tuple[str, ...]:
@@ -153,9 +153,9 @@ class Resolution(Metric):
         numbers = sample.numbers(f"{self.resolution}.checkerboard")
         yield from family(quantity, sample, numbers, [everything])
         title = "Amplitude of the strongest fine pattern that all images share"
-        quantity = self._quantity(name, "lattice", title, context, column="tile")
+        quantity = self._quantity(name, "lattice", title, context, column="lattice_waves")
         quantity = replace(quantity, unit="grey levels", better="lower", min_n=max(self.min_n, 2))
-        yield lattice(quantity, sample, f"{self.resolution}.tile", seed=context.seed)
+        yield lattice(quantity, sample, f"{self.resolution}.lattice_waves")
 
     def _spectrum(self, name: str, context: Context) -> Quantity:
         quantity = self._quantity(name, "spectrum", "Power beyond that of the reference set", context)

@@ -1,74 +1,75 @@
-"""A fine pattern that all images of a generator share, such as the checkerboard of a network that enlarges by strides."""
+"""A pattern of period 2 or 4 pixels that a generator's images share, such as a checkerboard."""
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from audit.component import Measured
-from audit.digest import derive_seed
 from audit.metrics.averages import Quantity, average, panelled, sentences
-from audit.metrics.sample import Sample, Scores, Units
-from audit.panels import Heatmap
+from audit.metrics.sample import Sample, Scores
+from audit.panels import Table
 
 __all__ = ["lattice"]
 
 Complex = npt.NDArray[np.complex128]
 
-FLIPS = 999
-FEWEST_UNITS = 8
-"""Prompts below which draws are the units of the test: few prompts have few ways to turn their signs."""
+WAVES = ((0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2), (3, 1))
+"""Quarters of a cycle per pixel, downwards and across, in the order of the scorer's vector."""
 METHOD = (
-    f"largest over all periods of |sum|^2 / sum of |.|^2 by cluster, against {FLIPS} random signs of the clusters; "
-    "the pattern is chosen by looking, which the p-value allows for and the interval does not"
+    "the strongest wave of the mean image by its power over that of frequencies beside it; F test, Bonferroni over "
+    f"{len(WAVES)} waves; chosen by looking, which the p-value allows for and the interval does not"
 )
 
 
-def lattice(quantity: Quantity, sample: Sample, column: str, *, seed: int) -> Measured:
-    """Test whether the mean tile of a generator's images is even.
+def lattice(quantity: Quantity, sample: Sample, column: str) -> Measured:
+    """Test whether the mean of a generator's images has a line at a lattice's frequency.
 
-    Each tile is taken apart into waves. Pictures that lie in the frame at random give a wave any sign, so that turning
-    the signs of prompts at random shows what their mean is like without a common pattern. The estimate is how far the
-    images follow the strongest wave of their mean.
+    Pictures, and what they have in common (a frame, a face in the middle), have a spectrum without lines: a wave is no
+    stronger than those beside it. So the power of each wave of the mean image over the mean power of its neighbours is
+    held against an F law. The estimate is how far the images follow the strongest wave.
 
     Args:
-        column: tiles, as vectors row by row.
+        column: waves with their neighbours, as vectors.
     """
-    cell = next(iter(sample.cells(())))
     found = sample.table.values(column)
+    cell = next(iter(sample.cells(())))
     rows = cell.among(found.present)
-    if len(rows) < quantity.min_n:
-        return average(quantity, sample, Scores(np.zeros(len(sample)), found.present, found.reason), cell)
-    tiles = np.asarray(found.value, dtype=np.float64)[rows]
-    side = int(np.sqrt(tiles.shape[1]))
-    waves = np.fft.fft2(tiles.reshape(-1, side, side)).reshape(len(rows), -1)[:, 1:] / side**2
-    units = sample.units(rows)
-    if len(units.names) < FEWEST_UNITS:
-        units = sample.units(rows, draws=True)
-    best, p_value = _tested(waves, units, np.random.default_rng(derive_seed(seed, quantity.name, 0)))
     value = np.zeros(len(sample))
-    value[rows] = _followed(waves[:, best])
+    if len(rows) < quantity.min_n:
+        return average(quantity, sample, Scores(value, found.present, found.reason), cell)
+    parts = np.asarray(found.value, dtype=np.float64)[rows].reshape(len(rows), len(WAVES), -1, 2)
+    waves: Complex = parts[..., 0] + 1j * parts[..., 1]
+    mean = waves.mean(axis=0)
+    p_values = _p_values(mean)
+    best = int(p_values.argmin())
+    p_value = min(1.0, len(WAVES) * float(p_values[best]))
+    value[rows] = _followed(waves[:, best, 0]) * (1 if _mirrored(best) else 2)
+    said = f"p = {p_value:.2g} that there is no common pattern; the strongest repeats {_period(best)}"
+    quantity = replace(quantity, note=sentences(said, quantity.note))
     measured = average(quantity, sample, Scores(value, found.present, found.reason), cell)
-    period = _period(best + 1, side)
-    said = f"p = {p_value:.2g} that there is no common pattern; the strongest repeats {period}"
-    finding = measured.finding.model_copy(
-        update={
-            "p_value": p_value,
-            "method": f"{measured.finding.method}; {METHOD}",
-            "note": sentences(said, measured.finding.note),
-        }
-    )
-    return panelled(Measured(finding, measured.contributions), _picture(tiles.mean(axis=0).reshape(side, side), said))
+    method = f"{measured.finding.method}; {METHOD}"
+    finding = measured.finding.model_copy(update={"p_value": p_value, "method": method})
+    return panelled(Measured(finding, measured.contributions), _table(mean, p_values, said))
 
 
-def _tested(waves: Complex, units: Units, rng: np.random.Generator) -> tuple[int, float]:
-    """Position of the strongest wave, and the p-value of the largest statistic."""
-    sums = np.zeros((len(units.names), waves.shape[1]), dtype=np.complex128)
-    np.add.at(sums, units.code, waves)
-    power = np.maximum((np.abs(sums) ** 2).sum(axis=0), 1e-12)
-    statistic = np.abs(sums.sum(axis=0)) ** 2 / power
-    signs = rng.choice((-1.0, 1.0), size=(FLIPS, len(sums)))
-    null = (np.abs(signs @ sums) ** 2 / power).max(axis=1)
-    best = int(statistic.argmax())
-    return best, float((1 + np.sum(null >= statistic[best] - 1e-9)) / (1 + FLIPS))
+def _p_values(mean: Complex) -> npt.NDArray[np.float64]:
+    """(9,) of each wave by itself.
+
+    Args:
+        mean: (9, 1 + k) of the mean image.
+    """
+    power = np.abs(mean) ** 2
+    ratio = power[:, 0] / np.maximum(power[:, 1:].mean(axis=1), 1e-12)
+    free = 2 * (power.shape[1] - 1)
+    return np.array([stats.f.sf(ratio[at], 1 if _mirrored(at) else 2, free) for at in range(len(WAVES))])
+
+
+def _mirrored(at: int) -> bool:
+    """Whether a wave is its own mirror image, so that it has a sign but no phase."""
+    return all(quarters in (0, 2) for quarters in WAVES[at])
 
 
 def _followed(wave: Complex) -> npt.NDArray[np.float64]:
@@ -77,22 +78,25 @@ def _followed(wave: Complex) -> npt.NDArray[np.float64]:
     return np.asarray((wave * np.conj(mean) / max(abs(mean), 1e-12)).real, dtype=np.float64)
 
 
-def _period(wave: int, side: int) -> str:
-    names = ("downwards", "across")
-    cycles = [min(each, side - each) for each in divmod(wave, side)]
-    parts = [f"every {side / each:.3g} px {name}" for each, name in zip(cycles, names, strict=True) if each]
-    return " and ".join(parts)
+def _period(at: int) -> str:
+    """In words.
+
+    >>> _period(7), _period(1)
+    ('every 2 px downwards and every 2 px across', 'every 2 px across')
+    """
+    named = zip(WAVES[at], ("downwards", "across"), strict=True)
+    return " and ".join(f"every {4 // min(quarters, 4 - quarters)} px {way}" for quarters, way in named if quarters)
 
 
-def _picture(tile: npt.NDArray[np.float64], said: str) -> Heatmap:
-    side = len(tile)
-    labels = tuple(str(at) for at in range(side))
-    return Heatmap(
-        title="Mean fine pattern of all images",
-        summary=f"Grey levels above the mean of the four neighbours, in tiles of {side} x {side} pixels; {said}.",
-        rows=labels,
-        columns=labels,
-        values=tuple(tuple(round(float(value), 4) for value in row) for row in tile),
-        unit="grey levels",
-        center=0.0,
+def _table(mean: Complex, p_values: Sequence[float] | npt.NDArray[np.float64], said: str) -> Table:
+    amplitude = np.abs(mean[:, 0]) * [1 if _mirrored(at) else 2 for at in range(len(WAVES))]
+    beside = np.sqrt((np.abs(mean[:, 1:]) ** 2).mean(axis=1))
+    return Table(
+        title="Fine patterns that all images share",
+        summary=f"Waves of the mean image, in grey levels, beside frequencies nearby; {said}.",
+        columns=("repeats", "amplitude", "nearby", "p, adjusted"),
+        rows=tuple(
+            (_period(at), f"{amplitude[at]:.3f}", f"{beside[at]:.3f}", f"{min(1.0, len(WAVES) * p_values[at]):.2g}")
+            for at in range(len(WAVES))
+        ),
     )

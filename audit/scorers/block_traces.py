@@ -23,7 +23,9 @@ STRIPS = 16
 FAINT = 0.25
 """Grey levels added to differences: rounding makes about as much."""
 SMALLEST_TILE = 20
-WEAKEST = 0.2
+WEAKEST = 0.3
+USUAL = 0.85
+"""Robust deviations that one row in five exceeds: what the grid of a resized JPEG may reach."""
 STRONGEST = 8.0
 """Deviations beyond which a boundary counts no more."""
 ORDINARY, ORDINARY_DEVIATIONS = 0.9, 1.2816
@@ -74,7 +76,8 @@ class Seams:
     """The most likely grid of square tiles."""
 
     strength: float
-    """How much its weakest borders (the lowest fifth) are jumps, in robust deviations, times the root of their number."""
+    """How far its weaker borders (the lowest three in ten) are above what is usual, in robust deviations, times the root
+    of their number."""
     period: int
     """Side of a tile in pixels; 0 where the image is too small to tell."""
 
@@ -89,7 +92,8 @@ def seams(luma: Luma) -> Seams:
     best = Seams(0.0, 0)
     for period in range(SMALLEST_TILE, min(luma.shape) // 3 + 1):
         borders = np.sort(np.concatenate([profile[period - 1 :: period] for profile in profiles]))
-        strength = float(borders[int(WEAKEST * (len(borders) - 1))]) * np.sqrt(len(borders))
+        weak = float(borders[int(WEAKEST * (len(borders) - 1))]) - USUAL
+        strength = weak * np.sqrt(len(borders))
         if strength > best.strength:
             best = Seams(float(strength), period)
     return best

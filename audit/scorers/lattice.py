@@ -1,69 +1,72 @@
-"""Patterns that repeat every few pixels: what networks that enlarge by strides leave (checkerboards, stripes)."""
+"""Patterns that repeat every 2 or 4 pixels: what networks that enlarge by strides leave (checkerboards, stripes)."""
 
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["TILE", "fine_residual", "folded", "lattice_power"]
+__all__ = ["GRID", "WAVES", "lattice_power", "lattice_waves"]
 
 Floats = npt.NDArray[np.float64]
-Luma = npt.NDArray[np.float32]
+Plane = npt.NDArray[np.complex64]
+Places = npt.NDArray[np.intp]
 
-TILE = 16
-"""Side of the pattern that an image is folded into; sides of images are taken up to a multiple of it."""
-AROUND = 6
-"""Frequencies to each side that a lattice's frequency is held against."""
-
-
-def fine_residual(luma: Luma) -> Luma:
-    """What a pixel has beyond the mean of its four neighbours, in grey levels; (h, w), borders 0."""
-    found = np.zeros_like(luma)
-    inner = luma[1:-1, 1:-1]
-    around = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]
-    found[1:-1, 1:-1] = inner - around / 4
-    return found
+GRID = 16
+"""Images are read up to a multiple of it, so that periods of 2 and 4 pixels are frequencies of the transform."""
+WAVES = ((0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2), (3, 1))
+"""Quarters of a cycle per pixel, downwards and across."""
+NEAR = 8
+"""Frequencies beside each of them, with which it is compared; a Hann window reaches one frequency, so they are further."""
+ALONG = (-5, -4, -3, -2, 2, 3, 4, 5)
+BELOW = (-9, -8, -7, -6, -5, -4, -3, -2)
+"""Beside half a cycle, where the other side holds the same numbers."""
+SMALLEST_POWER = 1e-9
 
 
-def folded(residual: Luma) -> Floats:
-    """(TILE, TILE) mean over all tiles of an image, in grey levels, less its own mean.
+def lattice_waves(plane: Plane, width: int, weight: float) -> npt.NDArray[np.float32]:
+    """Amplitudes at the lattice's frequencies and beside them.
 
     Args:
-        residual: (h, w), both multiples of ``TILE``.
-    """
-    height, width = residual.shape
-    tile = residual.reshape(height // TILE, TILE, width // TILE, TILE).mean(axis=(0, 2), dtype=np.float64)
-    return np.asarray(tile - tile.mean(), dtype=np.float64)
-
-
-def lattice_power(plane: npt.NDArray[np.float32], width: int) -> float:
-    """Strongest power at periods of 2 and 4 pixels over the median of nearby frequencies, in decibels.
-
-    Args:
-        plane: (h, w // 2 + 1) power as in ``Spectra.plane``; h and w multiples of 16.
+        plane: (h, w // 2 + 1) transform of the windowed image; h and w multiples of 16.
         width: w.
+        weight: sum of the window.
+
+    Returns:
+        (9, 1 + 8, 2) in grey levels, flattened: for each wave itself, then its neighbours; real and imaginary part.
     """
-    height = plane.shape[0]
-    here, around = _places(height, width)
-    near = np.median(plane.ravel()[around], axis=1)
-    return float(10 * np.log10((plane.ravel()[here] / np.maximum(near, 1e-6)).max() + 1e-6))
+    flat = plane.ravel()
+    found = flat[_places(plane.shape[0], width)] / np.float32(weight)
+    return np.stack([found.real, found.imag], axis=-1).astype(np.float32).ravel()
+
+
+def lattice_power(waves: npt.NDArray[np.float32]) -> float:
+    """Power of the strongest wave over the mean of those beside it, in decibels; up to about 10 without a lattice.
+
+    Args:
+        waves: as from ``lattice_waves``.
+    """
+    power = (waves.reshape(len(WAVES), 1 + NEAR, 2).astype(np.float64) ** 2).sum(axis=2)
+    ratio = (power[:, 0] + SMALLEST_POWER) / (power[:, 1:].mean(axis=1) + SMALLEST_POWER)
+    return float(10 * np.log10(ratio.max()))
 
 
 @lru_cache(maxsize=8)
-def _places(height: int, width: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Positions in a flat half plane: (k,) of lattice frequencies, (k, m) of those around each but not beside it."""
-    stride, here, around = width // 2 + 1, [], []
-    offset = np.arange(-AROUND, AROUND + 1)
-    down, across = np.meshgrid(offset, offset, indexing="ij")
-    kept = (np.maximum(np.abs(down), np.abs(across)) > 1).ravel()
-    for row in range(4):
-        for column in range(3):
-            if (row, column) == (0, 0) or (row == 3 and column != 1):
-                continue
-            y, x = row * height // 4, column * width // 4
-            here.append(y * stride + x)
-            # Beyond the half plane's edges the spectrum goes on mirrored.
-            columns = np.abs(across.ravel() + x)
-            columns = np.where(columns >= stride, width - columns, columns)
-            around.append((((down.ravel() + y) % height) * stride + columns)[kept])
-    return np.array(here), np.array(around)
+def _places(height: int, width: int) -> Places:
+    """(9, 1 + 8) positions in a flat half plane."""
+    stride, found = width // 2 + 1, []
+    for down, across in WAVES:
+        y, x = down * height // 4, across * width // 4
+        beside = [((y + dy) % height, x + dx) for dy, dx in _beside(down, across)]
+        found.append([row * stride + column for row, column in [(y, x), *beside]])
+    return np.array(found)
+
+
+def _beside(down: int, across: int) -> list[tuple[int, int]]:
+    """Eight steps to frequencies nearby that hold numbers of their own; of a wave along an axis, along that axis."""
+    if down == 0:
+        return [(0, step) for step in (BELOW if across == 2 else ALONG)]
+    if across == 0:
+        return [(step, 0) for step in (BELOW if down == 2 else ALONG)]
+    if across == 2:
+        return [(dy, dx) for dy in (-3, -2, 2, 3) for dx in (-3, -2)]
+    return [(dy, dx) for dy in (-3, -2, 2, 3) for dx in (-3, -2, 2, 3) if abs(dy) != abs(dx)]

@@ -14,7 +14,7 @@ from audit.component import Column, KnownAnswer, Row, ScoreBatch, Scorer, Value,
 from audit.images import Pixels
 from audit.records import Abstained
 from audit.scorers.block_traces import blockiness, quantised, seams, stored_quality
-from audit.scorers.lattice import TILE, fine_residual, folded, lattice_power
+from audit.scorers.lattice import GRID, WAVES, lattice_power, lattice_waves
 from audit.scorers.resampling_traces import factors, periodicity, repeated
 from audit.scorers.resolution_answers import answers
 from audit.scorers.spectrum import BINS, Spectra, cut_off, decibels, slope, spectra
@@ -42,8 +42,8 @@ class Resolution(Scorer):
 
     ``effective_share`` is the side that the detail would fill over the side delivered. It is calibrated on the known
     response of reducing and enlarging an image, so it says which enlargement the image looks like, never that it was
-    enlarged: a blurred photograph or a soft drawing looks like one too, and noise added afterwards hides it. Images are
-    read up to a multiple of 16 pixels a side. Codecs and sharpening confound all of this: compare images of one codec.
+    enlarged: a blurred photograph or a soft drawing looks like one too, and noise added afterwards hides it.
+    Codecs and sharpening confound all of this: compare images of one codec.
     """
 
     source: ClassVar[str] = (
@@ -53,15 +53,15 @@ class Resolution(Scorer):
 
     periodicity_above: float = Field(default=6.0, gt=0)
     """Height of a period over nearby frequencies from which an image counts as interpolated."""
-    seams_above: float = Field(default=3.2, gt=0)
-    """Strength of a grid of jumps from which an image counts as tiled."""
-    jpeg_above: float = Field(default=0.35, gt=0, le=1)
+    seams_above: float = Field(default=0.8, gt=0)
+    """Strength of a grid of jumps from which an image counts as tiled; resized JPEGs keep a grid and may reach it too."""
+    jpeg_above: float = Field(default=0.45, gt=0, le=1)
     """Closeness of block frequencies to a JPEG table's steps (1: exact) from which an image counts as a former JPEG."""
     even_below: float = Field(default=0.5, ge=0)
     """Standard deviation of luma, in grey levels, below which an image is one even colour and nothing is said."""
 
     def columns(self) -> tuple[Column, ...]:
-        """Numbers, three labels, the spectrum by band and the mean fine pattern."""
+        """Numbers, three labels, the spectrum by band and the waves of a lattice."""
         return (
             Column("effective_share", "number", "Side that the detail would fill / side delivered", "ratio", "higher"),
             Column("effective_side", "number", "Side that the detail would fill, mean of both directions", "px", "higher"),
@@ -82,7 +82,7 @@ class Resolution(Scorer):
                 "codec_history", "label", "Whether it is or was a JPEG", levels=("JPEG file", "JPEG before", "none seen")
             ),
             Column("spectrum", "vector", f"Mean power in {BANDS} bands from 0 to .5 cycles/px", "dB"),
-            Column("tile", "vector", f"Mean fine pattern of {TILE} x {TILE} pixels, row by row", "grey levels"),
+            Column("lattice_waves", "vector", "Waves of period 2 and 4 px and those beside them", "grey levels"),
         )
 
     def numerics(self, device: str) -> dict[str, str]:  # noqa: ARG002
@@ -103,26 +103,25 @@ class Resolution(Scorer):
 
     def _describe(self, view: View) -> Mapping[str, Value]:
         pixels = checked_pixels(view)
-        whole = pixels[: pixels.shape[0] // TILE * TILE, : pixels.shape[1] // TILE * TILE]
-        luma = np.ascontiguousarray(whole @ LUMA)
-        if why := self._unreadable(pixels, luma):
+        luma = np.ascontiguousarray(pixels @ LUMA)
+        if why := self._unreadable(luma):
             return {**{column.name: Abstained(reason=why) for column in self.columns()}, **self._stored(view)}
-        found = spectra(luma)
+        found = spectra(luma[: luma.shape[0] // GRID * GRID, : luma.shape[1] // GRID * GRID])
         return {
-            **self._detail(luma, found, pixels),
-            **_patterns(luma, found),
+            **self._detail(luma, found),
+            **_patterns(found),
             **self._tiles(luma),
-            **self._coding(whole, luma),
+            **self._coding(pixels, luma),
             **self._stored(view),
             "spectrum": np.asarray(decibels(found.radial).reshape(BANDS, BINS // BANDS).mean(axis=1), dtype=np.float32),
         }
 
-    def _unreadable(self, pixels: Pixels, luma: Luma) -> str:
-        if min(pixels.shape[:2]) < SMALLEST:
+    def _unreadable(self, luma: Luma) -> str:
+        if min(luma.shape) < SMALLEST:
             return f"smaller than {SMALLEST} px"
         return "one even colour" if float(luma.std(dtype=np.float64)) < self.even_below else ""
 
-    def _detail(self, luma: Luma, found: Spectra, pixels: Pixels) -> Mapping[str, Value]:
+    def _detail(self, luma: Luma, found: Spectra) -> Mapping[str, Value]:
         copied, period = repeated(luma), periodicity(luma)
         seen = period.peak > self.periodicity_above
         factor = enlargement(found.axial).factor
@@ -135,7 +134,7 @@ class Resolution(Scorer):
             factor = nearest if 1 / SNAP < nearest * SOFT / factor < SNAP else factor
         if seen:
             origin = min(factors(period.frequency), key=lambda each: abs(np.log(each / factor)))
-        side = float(np.sqrt(pixels.shape[0] * pixels.shape[1]))
+        side = float(np.sqrt(luma.shape[0] * luma.shape[1]))
         return {
             "effective_share": 1 / factor,
             "effective_side": side / factor,
@@ -175,14 +174,11 @@ class Resolution(Scorer):
         return {"jpeg_quality": said, "codec_history": "JPEG file"}
 
 
-def _patterns(luma: Luma, found: Spectra) -> Mapping[str, Value]:
-    tile = folded(fine_residual(luma))
-    signs = 1 - 2 * ((np.arange(TILE)[:, None] + np.arange(TILE)) % 2)
-    return {
-        "lattice": lattice_power(found.plane, luma.shape[1]),
-        "checkerboard": float((tile * signs).mean()) / 2,  # against its four neighbours a checkerboard counts twice
-        "tile": tile.ravel().astype(np.float32),
-    }
+def _patterns(found: Spectra) -> Mapping[str, Value]:
+    width = 2 * (found.plane.shape[1] - 1)
+    waves = lattice_waves(found.plane, width, found.window_sum)
+    board = waves.reshape(len(WAVES), -1, 2)[WAVES.index((2, 2)), 0, 0]
+    return {"lattice": lattice_power(waves), "checkerboard": float(board), "lattice_waves": waves}
 
 
 def _no(reason: str) -> Abstained:

@@ -31,8 +31,12 @@ class Spectra:
     """(BINS,) over all directions."""
     axial: Floats
     """(BINS,) of single rows and single columns: what separable kernels act on."""
-    plane: npt.NDArray[np.float32]
-    """(h, w // 2 + 1) of the whole image, as ``scipy.fft.rfft2`` orders it."""
+    plane: npt.NDArray[np.complex64]
+    """(h, w // 2 + 1) transform of the windowed image, as ``scipy.fft.rfft2`` orders it."""
+    window_sum: float
+    """What a wave of amplitude 1 comes to in the plane, if it is its own mirror image."""
+    window_power: float
+    """Sum of the squared window: power is |plane|^2 over it."""
 
 
 def spectra(luma: Luma) -> Spectra:
@@ -44,11 +48,18 @@ def spectra(luma: Luma) -> Spectra:
     height, width = luma.shape
     rows, columns = _hann(height), _hann(width)
     plane = fft.rfft2((luma - luma.mean()) * rows[:, None] * columns)
-    power = (plane.real**2 + plane.imag**2) / np.float32((rows @ rows) * (columns @ columns))
+    window_power = float((rows @ rows) * (columns @ columns))
+    power = (plane.real**2 + plane.imag**2) / np.float32(window_power)
     weight = _column_weights(width)
     along_rows = _mean_by_bin(np.abs(fft.rfftfreq(width)), power.sum(axis=0) / height)
     along_columns = _mean_by_bin(np.abs(fft.fftfreq(height)), power @ weight / width)
-    return Spectra(_radial(power, width), (along_rows + along_columns) / 2, power)
+    return Spectra(
+        radial=_radial(power, width),
+        axial=(along_rows + along_columns) / 2,
+        plane=plane,
+        window_sum=float(rows.sum() * columns.sum()),
+        window_power=window_power,
+    )
 
 
 def slope(radial: Floats) -> tuple[float, float]:
