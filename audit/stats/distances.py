@@ -99,8 +99,8 @@ def frechet_from_features(generated: Features, reference: Features) -> Compared:
 
     The distance is biased upward by about c / n: compare at equal n only, or extrapolate
     (``extrapolation.extrapolated_frechet``). An interval from the influences speaks of the mean of the distance at this n,
-    and needs ``influence.distance_interval``, without which it lies too low too often. Near 0 the influences give a standard
-    error that is too large by up to a factor of about 1.5, never too small.
+    and needs ``influence.distance_interval``, without which it lies too low too often. Near 0 the influences give a
+    standard error that is too large by up to a factor of about 1.5, never too small.
 
     Args:
         generated: (n, d), n of at least 2.
