@@ -124,7 +124,7 @@ class Resolution(Scorer):
     def _detail(self, luma: Luma, found: Spectra) -> Mapping[str, Value]:
         copied, period = repeated(luma), periodicity(luma)
         seen = period.peak > self.periodicity_above
-        factor = enlargement(found.axial).factor
+        factor = enlargement(found.axial)
         origin: Value = _no("no period")
         trace = "interpolated" if seen else "none seen"
         if copied > 1:

@@ -13,7 +13,7 @@ import numpy as np
 
 from audit.scorers.spectrum import BINS, FREQUENCIES, Floats, decibels
 
-__all__ = ["MOST", "Enlargement", "enlargement"]
+__all__ = ["MOST", "enlargement"]
 
 Kernel = Callable[[Floats], Floats]
 
@@ -38,16 +38,6 @@ DEEPEST = -20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Enlargement:
-    """What the spectrum says."""
-
-    factor: float
-    """1 .. 6: how many times larger the image is than one that holds its detail; 1: it needs its size."""
-    misfit: float
-    """Mean distance in decibels of the spectrum from that of the nearest enlargement."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Bank:
     """Spectra of enlargements, one row a factor and kernel; the first is no enlargement."""
 
@@ -63,8 +53,8 @@ class _Bank:
     """(c, BINS) the same of the bins that must be quiet."""
 
 
-def enlargement(axial: Floats) -> Enlargement:
-    """The factor whose spectrum is nearest.
+def enlargement(axial: Floats) -> float:
+    """How many times larger an image looks than one that holds its detail, 1 .. 6; 1: it needs its size.
 
     Args:
         axial: (BINS,) as in ``Spectra.axial``.
@@ -77,8 +67,7 @@ def enlargement(axial: Floats) -> Enlargement:
     misfit = (np.abs(flat - line) * bank.compared).sum(axis=1)
     misfit += (np.clip(found - line + QUIET, 0.0, LOUDEST) * bank.beyond).sum(axis=1)
     misfit += np.where(steepness > FLATTEST, FLAT, 0.0)
-    best = int(misfit.argmin())
-    return Enlargement(float(bank.factor[best]), float(misfit[best]))
+    return float(bank.factor[misfit.argmin()])
 
 
 @cache
