@@ -206,3 +206,13 @@ def test_pixels_of_another_type_are_an_error() -> None:
 def test_a_missing_face_scorer_is_named() -> None:
     with pytest.raises(ScoringError, match="'faces'"):
         scored(SkinTone(), [view(portrait(5))])
+
+
+def test_reasons_that_hang_on_a_parameter_go_with_it() -> None:
+    remedies = SkinTone().remedies()
+    small, little = {"smallest_face": 500}, {"least_pixels": 10**6}
+    assert remedies[reason(read(portrait(5), **small)["apparent_tone"])] == "smallest_face"
+    assert remedies[reason(read(portrait(5), **little)["apparent_tone"])] == "least_pixels"
+    assert isinstance(read(portrait(5))["apparent_tone"], Scored)
+    assert set(remedies.values()) <= set(SkinTone.model_fields)
+    assert [column.name for column in SkinTone().columns() if column.optional] == ["apparent_tone_balanced"]
