@@ -27,7 +27,7 @@ WHOLE, SIDE = 256, 224
 MEANS = np.array([104, 117, 123], dtype=np.float32)
 """Mean blue, green and red of the network's training images; part of the weights."""
 ROWS = 16
-"""Pictures that the network sees together; each row is computed on its own, so this changes no number."""
+"""Pictures that the network sees together; each row is computed on its own, so this changes numbers by rounding at most."""
 FLAGGED, CLEAR = "flagged", "not flagged"
 UNCERTAIN = Abstained(reason="score between the limits")
 
