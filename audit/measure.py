@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from audit.component import Context, Measured, Metric
 from audit.digest import short
-from audit.errors import AuditError, PluginError
+from audit.errors import AuditError, InputError, PluginError
 from audit.human_labels import HumanLabels
 from audit.plan import Plan, PlannedGenerator, PlannedMetric
 from audit.records import Cost, Finding
@@ -81,13 +81,18 @@ def check_references(plan: Plan, store: RunStore, held: Mapping[str, pa.Table]) 
     """Let every metric see whether its reference sets, which are scored by now, can be used: before anything is drawn.
 
     Raises:
-        AuditError: one cannot.
+        AuditError: one cannot; told with the folder that the run began to fill.
     """
     asking = [m for m in plan.metrics if type(m.component).check_references is not Metric.check_references]
     if asking:
         context = _context(plan, build_table(plan, store, held))
         for metric in asking:
-            metric.component.check_references(metric.name, context)
+            try:
+                metric.component.check_references(metric.name, context)
+            except InputError as error:
+                if store.has("findings.json"):
+                    raise
+                raise InputError(f"{error}. The run folder {store.path}, which was begun, holds no findings") from error
 
 
 def rehearse(plan: Plan) -> list[Finding]:

@@ -1,6 +1,6 @@
 """Metric ``gallery``: whether generated images depict people of a gallery of reference photographs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +10,7 @@ from audit.component import Context, Measured, Metric
 from audit.digest import derive_seed
 from audit.errors import SpecError
 from audit.metrics.contrasts import Adjustment, adjusted
-from audit.metrics.gallery_checks import Inspection
+from audit.metrics.gallery_checks import Inspection, check_count, check_impostors
 from audit.metrics.gallery_decision import Decision, Recipe
 from audit.metrics.gallery_matches import Matches
 from audit.metrics.gallery_names import NameEffects
@@ -97,16 +97,31 @@ class Gallery(Metric):
         """The gallery, and the impostors where they are named."""
         return (self.gallery,) if self.impostors is None else (self.gallery, self.impostors)
 
+    def check_generators(self, settings: Mapping[str, Mapping[str, str]]) -> None:
+        """See that the impostors, where they are named and counted, are not one image.
+
+        Raises:
+            InputError: they are.
+        """
+        if self.impostors is not None:
+            check_count(self.impostors, settings[self.impostors])
+
     def check_references(self, name: str, context: Context) -> None:
         """See that every photograph of the gallery shows one face and says whose, and that nobody has two names.
 
+        Impostors, where they are named, are to be enough to tell anything.
+
         Raises:
-            InputError: one does not; the message names it.
+            InputError: they are not, or a photograph is of no use; the message names it.
         """
         inspection = self._inspection(name, context)
         inspection.check_people()
         inspection.check_photographs(self._columns)
-        inspection.check_apart(Photos.of(context, self.gallery, self._columns, self.person), self.same_person)
+        photos = Photos.of(context, self.gallery, self._columns, self.person)
+        inspection.check_apart(photos, self.same_person)
+        if self.impostors is not None:
+            others = Searched.of(context, self.impostors, photos, self._columns, self.name_axis)
+            check_impostors(name, others.impostors(None), self.false_match_rate, context)
 
     def measure(self, name: str, context: Context) -> Iterable[Measured]:
         """All findings of each generator."""

@@ -1,15 +1,21 @@
 """Whether a gallery can be used: one clear message for what makes it useless, before anything is drawn."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from audit.component import Context
 from audit.errors import InputError
 from audit.metrics.gallery_photos import FaceColumns, Faces, Photos, names_on
-from audit.metrics.sample import Ints, Sample
+from audit.metrics.gallery_search import ImpostorSet
+from audit.metrics.sample import Sample
+from audit.stats.matching import per_comparison_rate
+from audit.stats.matching_chance import impostors_needed
 
-__all__ = ["Inspection"]
+__all__ = ["Inspection", "check_count", "check_impostors"]
 
+MORE = "give more, or leave `impostors` out"
 LISTED = 20
 """Photographs named in one message."""
 
@@ -39,8 +45,9 @@ class Inspection:
             )
         nameless = np.flatnonzero(names_on(self.sample, self.axis) == "")
         if len(nameless):
-            what = f"the column {self.axis!r} names nobody; name the person, or drop the row"
-            raise InputError(self._said(nameless, what))
+            what = f"the column {self.axis!r} names nobody"
+            told = self._listed([(int(row), what) for row in nameless])
+            raise InputError(f"{told}; name the person, or drop the row")
 
     def check_photographs(self, columns: FaceColumns) -> None:
         """Every photograph can be read and shows one face.
@@ -50,16 +57,18 @@ class Inspection:
         """
         if not len(self.sample):
             raise InputError(f"{self._head}: it is empty; it needs a photograph of at least one person")
-        lost = np.flatnonzero(self.sample.table.outcome != "made")
-        if len(lost):
-            why = str(np.asarray(self.sample.table.column("reason"), dtype=object)[lost[0]])
-            raise InputError(self._said(lost, f"cannot be read ({why or 'no reason given'}); mend it, or drop the row"))
-        faces = Faces.of(self.sample, columns)
-        unusable = np.flatnonzero(~faces.present)
-        if len(unusable):
-            reason = str(faces.reason[unusable[0]])
-            remedy = "crop it to the person meant" if reason == "several faces" else "take another photograph"
-            raise InputError(self._said(unusable, f"{reason} found where one is needed; {remedy}, or drop the row"))
+        lost = self.sample.table.outcome != "made"
+        reason = np.where(lost, self.sample.table.column("reason"), Faces.of(self.sample, columns).reason)
+        faults = [
+            (row, f"cannot be read ({why or 'no reason given'})" if lost[row] else f"{why} found where one is needed")
+            for row, why in enumerate(reason)
+            if lost[row] or why
+        ]
+        if faults:
+            raise InputError(
+                f"{self._listed(faults)}. Mend them, or take others; where there are several faces, crop it to the person "
+                "meant; or drop the rows"
+            )
 
     def check_apart(self, photos: Photos, same: float) -> None:
         """Nobody is there under two names.
@@ -89,10 +98,14 @@ class Inspection:
     def _head(self) -> str:
         return f"metrics.{self.metric}: the gallery {self.gallery!r}"
 
-    def _said(self, rows: Ints, what: str) -> str:
-        named = ", ".join(self._place(int(row)) for row in rows[:LISTED])
-        more = f" and {len(rows) - LISTED} more" if len(rows) > LISTED else ""
-        return f"{self._head}: {named}{more}: {what}"
+    def _listed(self, faults: Sequence[tuple[int, str]]) -> str:
+        """Photographs by what is wrong with them, the first of them by name."""
+        named: dict[str, list[str]] = {}
+        for row, what in faults[:LISTED]:
+            named.setdefault(what, []).append(self._place(row))
+        told = "; ".join(f"{', '.join(places)}: {what}" for what, places in named.items())
+        more = f"; and {len(faults) - LISTED} more" if len(faults) > LISTED else ""
+        return f"{self._head}: {told}{more}"
 
     def _place(self, row: int) -> str:
         """The file where there is one, else the person and the number of the photograph."""
@@ -100,3 +113,43 @@ class Inspection:
         person = names_on(self.sample, self.axis)[row]
         index = int(np.asarray(self.sample.table.column("index"))[row])
         return location or f"photograph {index}{f' of {person}' if person else ''}"
+
+
+def check_count(name: str, settings: Mapping[str, str]) -> None:
+    """Impostors whose number is known before any work are more than one.
+
+    Raises:
+        InputError: there is one.
+    """
+    if settings.get("draws") == "1":
+        raise InputError(
+            f"gallery: the impostors {name!r}: 1 image found, which tells nothing of how alike strangers are; {MORE}"
+        )
+
+
+def check_impostors(metric: str, impostors: ImpostorSet, target: float | None, context: Context) -> None:
+    """Named impostors are enough for a threshold at the target rate, or for an image to stand out among them.
+
+    Args:
+        metric: its name in the spec.
+        target: rate of a single comparison; None: that for a single image asked about, the highest there can be.
+
+    Raises:
+        InputError: they are enough for neither.
+    """
+    level, known = 1 - context.confidence, len(impostors.units.names)
+    least = impostors_needed(1, level)
+    if known >= least or (known and _may_decide(impostors, target, context.confidence)):
+        return
+    who = f"metrics.{metric}: the impostors {impostors.searched.sample.generator!r}"
+    raise InputError(
+        f"{who} are {impostors.told(known)} with one face; at least {least} are needed, so that an image can stand out "
+        f"among them, and many more for a threshold; {MORE}"
+    )
+
+
+def _may_decide(impostors: ImpostorSet, target: float | None, confidence: float) -> bool:
+    """Whether they would show the target rate if none of them matched."""
+    compared = impostors.compared(np.arange(len(impostors.rows)), any_people=False)
+    shown = compared.shown_by_none(confidence=confidence)
+    return shown is not None and shown <= (target or per_comparison_rate(1 - confidence, compared.similarity.shape[1]))

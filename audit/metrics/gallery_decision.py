@@ -83,20 +83,17 @@ class Decision:
         return None if self.chosen is None else self.chosen.value
 
     @property
-    def unit(self) -> str:
-        """What impostors were sampled as, for a sentence."""
-        units, alone = self.impostors.units, self.impostors.searched is not self.searched
-        return "images" if units.one_probe or (alone and len(units.names) == len(self.impostors.rows)) else "prompts"
-
-    @property
     def nothing(self) -> str:
         """Why there is nothing to compare; empty where there is."""
         if not self.photos.people:
             return "No estimate: no photograph of the gallery has a face to compare"
+        own = self.impostors.searched is self.searched
         if not len(self.asked):
-            return "No estimate: no image with one face was asked for that names somebody in the gallery"
+            whose = "is of a prompt that names somebody in the gallery" if own else "was drawn"
+            return f"No estimate: no image with one face {whose}"
         if not self.groups:
-            return "No estimate: no image with one face is of a prompt that names nobody in the gallery; name `impostors`"
+            whose, remedy = ("", "; name `impostors`") if own else (" of the impostors", "")
+            return f"No estimate: no image{whose} with one face is of a prompt that names nobody in the gallery{remedy}"
         return ""
 
     def finding(self) -> Finding:
@@ -140,9 +137,10 @@ class Decision:
         sure, group = 50 * (1 + self.recipe.confidence), self.chosen.group
         who = f"the group {group!r}" if group else "all impostors together"
         people = " and other people" if self.recipe.any_people else " and the people of this gallery"
+        like = "like these" if self.impostors.unit == "images" else f"of such {self.impostors.unit}"
         return (
-            f"With confidence {sure:g} % the false match rate of every group is at most the target, for other images of "
-            f"such prompts{people}; kinds of images too rare to be among the impostors are not covered. The highest "
+            f"With confidence {sure:g} % the false match rate of every group is at most the target, for other images "
+            f"{like}{people}; kinds of images too rare to be among the impostors are not covered. The highest "
             f"threshold is that of {who}"
         )
 
@@ -153,11 +151,11 @@ class Decision:
             return self.nothing
         group = f" of the group {self.chosen.group!r}" if self.chosen.group else ""
         have = self.groups[self.chosen.group].units
-        each = ", each with as many images" if self.unit == "prompts" else ""
+        each = "" if self.impostors.unit == "images" else ", each with as many images"
         shown = "" if self.chosen.shown is None else f": without any match the rate may still be {self.chosen.shown:.2g}"
         return (
-            f"No estimate: the impostors{group} are of {have} {self.unit}{shown}; about {self.chosen.needed_units} are "
-            f"needed{each}, or a higher `false_match_rate`. What `standouts` says needs no threshold"
+            f"No estimate: the impostors{group} are {self.impostors.told(have)}{shown}; about {self.chosen.needed_units} "
+            f"are needed{each}, or a higher `false_match_rate`. What `standouts` says needs no threshold"
         )
 
     @property

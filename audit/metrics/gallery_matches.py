@@ -1,5 +1,6 @@
 """Images that match somebody in a gallery, and those that stand out from impostors without a threshold."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,7 @@ class Matches:
         if decision.threshold is None or decision.nothing:
             return Measured(finding.model_copy(update={"n": len(decision.asked), "note": sentences(decision.undecided)}))
         own, others = decision.searched, decision.impostors.searched
+        lost = decision.tested & ~own.faces.present
         asked, base = (
             _by_unit(of, rows, decision.threshold)
             for of, rows in ((own, decision.asked), (others, decision.impostors.rows))
@@ -67,10 +69,13 @@ class Matches:
             "interval": ends,
             "expected": 0.0,
             "n": len(decision.asked),
-            "n_missing": int((decision.tested & ~own.faces.present).sum()),
+            "n_missing": int(lost.sum()),
             "clusters": len(asked),
             "method": f"{apart.method}; matches of {len(decision.impostors.rows)} impostors taken off",
-            "note": "Matches beyond those that the threshold makes of impostors, which also decided it",
+            "note": sentences(
+                f"{_percent(asked)} of the images match; of the impostors, which decide the threshold, {_percent(base)} do",
+                why_missing(own.faces.reason[lost]),
+            ),
         }
         return Measured(finding.model_copy(update=update))
 
@@ -79,17 +84,17 @@ class Matches:
         decision = self.decision
         if decision.nothing:
             return self._share("standouts", STANDOUTS, None, decision.nothing)
-        units, level = decision.impostors.units, 1 - decision.recipe.confidence
-        known, asked = len(units.names), len(decision.asked)
+        impostors, level = decision.impostors, 1 - decision.recipe.confidence
+        known, asked = len(impostors.units.names), len(decision.asked)
         alone, at_once = impostors_needed(asked, level), fewest_standouts(asked, known, level)
-        few = f"the impostors are of {known} {decision.unit}; for one image to stand out alone, {alone} are needed"
+        few = f"the impostors are {impostors.told(known)}; for one image to stand out alone, {alone} are needed"
         if at_once > asked:
             least = impostors_needed(1, level)
             return self._share(
                 "standouts", STANDOUTS, None, f"No estimate: {few}, and at least {least} for all of them at once"
             )
-        tops = decision.impostors.searched.top[decision.impostors.rows]
-        several = benjamini_hochberg(rank_p_values(decision.searched.top[decision.asked], tops, units.code))
+        tops = impostors.searched.top[impostors.rows]
+        several = benjamini_hochberg(rank_p_values(decision.searched.top[decision.asked], tops, impostors.units.code))
         hits = np.zeros(len(decision.tested), dtype=bool)
         hits[decision.asked[several <= level]] = True
         p = float(several.min())
@@ -98,7 +103,7 @@ class Matches:
             one = self._share("standouts", STANDOUTS, None, why)
             return Measured(one.finding.model_copy(update={"p_value": p}))
         note = sentences(
-            f"An image stands out where few of the impostors' best matches, of {known} {decision.unit}, are as high: by "
+            f"An image stands out where few of the impostors' best matches (of {known} {impostors.unit}) are as high: by "
             f"rank, without a threshold; adjusted for {asked} images (Benjamini-Hochberg), so that of those that stand out "
             f"{100 * level:.3g} % are expected to do so by chance. p = {p:.2g} that none does",
             "" if at_once == 1 else f"Fewer than {at_once} at once would not show: {few}",
@@ -165,3 +170,9 @@ def _by_unit(searched: Searched, rows: Ints, threshold: float) -> dict[str, tupl
     sizes = np.bincount(units.code, minlength=len(units.names))
     names = (f"{searched.sample.generator}/{name}" for name in units.names)
     return {name: (float(total), float(n)) for name, total, n in zip(names, hits, sizes, strict=True)}
+
+
+def _percent(sums: Mapping[str, tuple[float, float]]) -> str:
+    """Matches of all units by their images."""
+    matches, images = (sum(each) for each in zip(*sums.values(), strict=True))
+    return f"{matches / images:.1%}"

@@ -73,7 +73,7 @@ class ErrorRates:
             blank = self.decision.recipe.blank(
                 "worst_false_match_rate", WORST, self.decision.generator, unit="share", better="lower"
             )
-            why = self.decision.undecided or "No estimate: the impostors are of one prompt"
+            why = self.decision.undecided or f"No estimate: the impostors are {self.decision.impostors.told(1)}"
             return Measured(blank.model_copy(update={"note": sentences(why)}))
         worst = known[max(known)]
         group = next(iter(worst.finding.where.values()), "")

@@ -9,6 +9,7 @@ import numpy as np
 from audit.component import Context
 from audit.metrics.gallery_photos import FaceColumns, Faces, Photos, names_on
 from audit.metrics.sample import Floats, Ints, Mask, Sample, Units
+from audit.records import Probe
 from audit.stats.matching_threshold import Impostors
 from audit.table import Strings
 
@@ -18,6 +19,8 @@ ARM = "arm"
 """Axis of prompts that alter a name, or describe without it."""
 NAMED = "named"
 """Its level of the prompts that give the name as it is."""
+
+SINGULAR = {"images": "image", "prompts": "prompt", "classes": "class", "sets of paired prompts": "set of paired prompts"}
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,19 @@ class ImpostorSet:
         return self.searched.sample.units(self.rows)
 
     @cached_property
+    def unit(self) -> str:
+        """What was sampled independently, in the plural, for a sentence."""
+        if self.units.one_probe or not len(self.rows):
+            return "images"
+        probes, ids = self.searched.sample.table.probes, self.searched.sample.table.probe_ids[self.rows]
+        return " and ".join(sorted({_unit_of(probes[str(probe)]) for probe in set(ids)}))
+
+    def told(self, units: int) -> str:
+        """As so many units, for a sentence: ``40 images``, or ``of 40 prompts``."""
+        name = SINGULAR.get(self.unit, self.unit) if units == 1 else self.unit
+        return f"{'' if self.unit == 'images' else 'of '}{units} {name}"
+
+    @cached_property
     def _groups(self) -> Strings:
         """(n,) the group of every draw; empty where nothing says so."""
         if self.group_by is None:
@@ -110,3 +126,12 @@ class ImpostorSet:
         """The comparisons of some of them."""
         _, unit = np.unique(self.units.code[members], return_inverse=True)
         return Impostors(self.searched.best[self.rows[members]], unit.astype(np.int64), any_people)
+
+
+def _unit_of(probe: Probe) -> str:
+    """What draws of a probe are clusters of; photographs without a prompt are clusters of their own."""
+    if probe.unit == "draw":
+        return "images"
+    if probe.pair:
+        return "sets of paired prompts"
+    return "classes" if probe.condition.type == "class" else "prompts"

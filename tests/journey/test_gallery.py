@@ -210,8 +210,25 @@ def test_a_gallery_that_cannot_be_used_is_one_line_before_anything_is_drawn(here
     (line,) = [each for each in told.err.splitlines() if each.startswith("error: ")]
     for word in words:
         assert word in line
+    begun = list(here.folder.glob("runs/*"))
+    assert line.endswith(f". The run folder runs/{begun[0].name}, which was begun, holds no findings" if begun else "")
     assert not list((here.folder).glob("runs/*/findings.json"))
     assert not list((here.folder).glob("runs/*/draws/model*/*"))
+
+
+def test_impostors_that_can_tell_nothing_are_refused(here) -> None:
+    others = here.folder / "others"
+    others.mkdir()
+    more = '{use: folder, name: others, params: {path: others, subject_basis: "consent of all"}}\nscorers:'
+    here.write("spec.yaml", _spec(more=", impostors: others").replace("scorers:", f"- {more}"))
+    for number, told in ((1, "1 image found"), (2, "are 2 images with one face; at least 19 are needed")):
+        _picture(others / f"{number}.png", np.random.default_rng(number).standard_normal(WIDTH))
+        answer = here.run("run", "spec.yaml")
+        assert answer.code == 2, answer.err
+        (line,) = [each for each in answer.err.splitlines() if each.startswith("error: ")]
+        assert "the impostors 'others'" in line
+        assert told in line
+        assert (here.folder / "runs").exists() == (number > 1)  # one image is seen by counting files
 
 
 def test_its_parameters_are_shown(here) -> None:
