@@ -33,9 +33,11 @@ class Gallery(Metric):
     ``threshold``: the similarity that is a match, from the impostors: the lowest at which the false match rate is shown to
     be on target in every group. ``false_match_rate``: of all impostors and by group; ``worst_false_match_rate``: the group
     whose rate may be highest; ``false_non_match_rate``: what the threshold misses among the photographs. ``matches``: share
-    of images that match somebody, chance matches included; ``excess_matches``: less the share of impostors that do, which a
-    gate can hold to 0 whatever the threshold. ``standouts``: the same by rank among impostors, without a threshold.
-    ``name_effect``: how much more like a person images are when the prompt names the person.
+    of images that match somebody, chance matches included, so that a gate's ``at_most`` below ``expected`` (images of
+    nobody, at the target rate) may fail without any likeness; ``excess_matches``: less the share of impostors that match,
+    the one to gate where the rate is not tiny. ``standouts``: the same by rank among impostors, without a threshold; no
+    estimate where too few impostors could not show any. ``name_effect``: how much more like a person images are when the
+    prompt names the person.
 
     Only rates and differences leave it. No image is laid beside a person but with ``show_matches``; the sums by prompt and
     by seed, by which runs are compared, tell of single images, too, where a prompt or a seed has one.

@@ -146,6 +146,28 @@ def test_likenesses_are_found_and_nothing_else_leaves_the_memory(here) -> None:
     assert findings_again["gallery.matches"]["estimate"] == findings["gallery.matches"]["estimate"]
 
 
+def test_chance_matches_fail_a_gate_on_matches_and_none_on_what_is_beyond_them(here) -> None:
+    """At a rate of 20 % up to a third of the images of anybody match one of two people."""
+    rng, table = np.random.default_rng(5), here.folder / "drawn" / "table.csv"
+    for number in range(60, 76):
+        _picture(table.parent / f"{number}.png", rng.standard_normal(WIDTH))
+    spec = _spec().replace("false_match_rate: 0.05", "false_match_rate: 0.2")
+    here.write("spec.yaml", spec + "- {metric: gallery.excess_matches, at_most: 0.05}\n")
+    told = here.run("run", "spec.yaml", "--json")
+    (run,) = (here.folder / "runs").iterdir()
+    findings = {one["metric"]: one for one in json.loads((run / "findings.json").read_text())}
+    matches = findings["gallery.matches"]
+    assert matches["expected"] == pytest.approx(0.36)
+    assert matches["estimate"] < matches["expected"]
+    assert "a gate below that fails by chance" in matches["note"]
+    verdicts = {one["gate"].partition(" ")[0]: one for one in json.loads((run / "verdicts.json").read_text())}
+    assert verdicts["gallery.matches"]["outcome"] == "fail"
+    beyond = verdicts["gallery.excess_matches"]
+    assert beyond["outcome"] == "inconclusive"  # 16 images are too few to show that there is no more
+    assert beyond["gate"].endswith("is at most 5 points")
+    assert told.code == 1, told.err
+
+
 def test_a_basis_that_ended_stops_the_audit(here) -> None:
     here.write("spec.yaml", _spec(days=-1))
     told = here.run("run", "spec.yaml")

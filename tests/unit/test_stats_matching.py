@@ -20,8 +20,15 @@ from audit.stats.matching import (
     probe_rate,
     search_rate,
 )
-from audit.stats.matching_chance import fewest_swaps, rank_p_values, swapped_difference
+from audit.stats.matching_chance import (
+    fewest_standouts,
+    fewest_swaps,
+    impostors_needed,
+    rank_p_values,
+    swapped_difference,
+)
 from audit.stats.matching_threshold import Impostors, threshold_at
+from audit.stats.multiplicity import benjamini_hochberg
 
 SIMILARITIES = st.lists(st.sampled_from([-1.0, -0.2, 0.0, 0.1, 0.5, 0.9, 1.0]), min_size=1, max_size=30)
 
@@ -368,3 +375,23 @@ def test_blocks_of_unequal_size_count_by_their_named_values() -> None:
 def test_equal_values_are_no_evidence() -> None:
     named = np.arange(20) < 10
     assert swapped_difference(np.full(20, 0.1), named, np.zeros(20, dtype=np.int64), np.random.default_rng(0))[1] == 1
+
+
+@pytest.mark.parametrize("level", [0.05, 0.1, 0.01])
+@pytest.mark.parametrize("images", [1, 7, 40])
+def test_how_many_have_to_stand_out_is_what_the_adjustment_lets_through(images: int, level: float) -> None:
+    """By trying: so many images above all impostors, the others below all of them."""
+    for units in (1, 18, 19, 40, 99, 140, impostors_needed(images, level) - 1, impostors_needed(images, level)):
+        if units < 1:
+            continue
+        impostors, unit = np.linspace(0.1, 0.2, units), np.arange(units)
+        passing = [
+            number
+            for number in range(1, images + 1)
+            if (
+                benjamini_hochberg(rank_p_values(np.where(np.arange(images) < number, 0.9, 0.0), impostors, unit)) <= level
+            ).any()
+        ]
+        least = fewest_standouts(images, units, level)
+        assert least == passing[0] if passing else least > images
+        assert (least == 1) == (units >= impostors_needed(images, level))
