@@ -7,6 +7,7 @@ import numpy as np
 
 from audit.component import Measured
 from audit.metrics.averages import sentences
+from audit.metrics.contrasts import POINTS
 from audit.metrics.copies_levels import RANDOM_PART, Asked, Levels, told_of
 from audit.metrics.copies_search import Compared
 from audit.metrics.copies_sets import Images
@@ -61,10 +62,13 @@ class Decision:
             "copied",
             "Share of images copied, by how much more than half are nearer to training",
             "2 x share nearer to training - 1",
+            unit=POINTS,
             better="lower",
             note=sentences(
                 "An image that is no copy is nearer to training half of the time, and a copy nearly always. "
                 "Below 0 by chance only; copies too changed to be nearest to their source are not in it",
+                "The p-value gives most weight to the nearest pairs and the interval does not, so it may be small where "
+                "the interval holds 0: then a few images are suspiciously near, and how many is not known",
                 self._counts,
                 RANDOM_PART,
             ),
@@ -92,6 +96,7 @@ class Decision:
             "matched",
             "Share of images that match a training image, less those that match a held-out one",
             f"excess of matches, false-match rate {rate:g} by held-out images",
+            unit=POINTS,
             better="lower",
             note=sentences(
                 "At least as many are copied: changed copies that do not reach the level are not counted",
@@ -162,14 +167,12 @@ class Decision:
 
     @property
     def _index(self) -> str:
-        """Inverted lists of the two sets miss other neighbours, so that the labels are no longer quite exchangeable."""
+        """Lists over both sets as one miss neighbours whatever their label: what is lost is power, not truth."""
         recall = self.found.index_recall
         if recall is None:
             return ""
-        trusted = (
-            "" if recall >= TRUSTED else "; so low, p-values can be too small: search more lists, or with `index: exact`"
-        )
-        return f"Inverted lists found the nearest training image of {recall:.1%}{trusted}"
+        low = "" if recall >= TRUSTED else "; copies among the others are missed: search more lists, or with `index: exact`"
+        return f"Inverted lists found the nearest training image of {recall:.1%}{low}"
 
 
 def _excess(sides: Sides, level: float | None) -> Floats:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from audit.digest import digest, file_digest
 from audit.errors import InputError
 
-__all__ = ["BLOCK_BYTES", "InMemory", "NpyFile", "ParquetFile", "Vectors", "content", "open_vectors"]
+__all__ = ["BLOCK_BYTES", "InMemory", "Joined", "NpyFile", "ParquetFile", "Vectors", "content", "open_vectors"]
 
 Block = npt.NDArray[np.float32]
 
@@ -69,6 +69,34 @@ class InMemory:
         step = _block_rows(self.width)
         for start in range(0, self.rows, step):
             yield _finite(self.values[start : start + step], start, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Two sets of vectors of one width as one; rows of the second come after those of the first."""
+
+    first: Vectors
+    second: Vectors
+
+    @property
+    def rows(self) -> int:
+        """Of both."""
+        return self.first.rows + self.second.rows
+
+    @property
+    def width(self) -> int:
+        """Numbers in each."""
+        return self.first.width
+
+    @property
+    def name(self) -> str:
+        """Both names."""
+        return f"{self.first.name} and {self.second.name}"
+
+    def blocks(self) -> Iterator[Block]:
+        """Those of the first, then those of the second."""
+        yield from self.first.blocks()
+        yield from self.second.blocks()
 
 
 @dataclass(frozen=True, slots=True)

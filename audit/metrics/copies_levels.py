@@ -90,9 +90,16 @@ class Levels:
         )
         if found.tail is None:
             return self.average(asked, own, np.zeros(0), np.zeros(len(own.sample), dtype=bool), own.unseen)
-        flagged = adjusted(found, self.search) <= 1 - self.context.confidence
-        one = self.average(asked, own, flagged, own.seen, own.unseen)
-        return self._with_recall(one, found)
+        level = 1 - self.context.confidence
+        flagged = adjusted(found, self.search) <= level
+        one = self._with_recall(self.average(asked, own, flagged, own.seen, own.unseen), found)
+        blind = found.tail.needed(len(flagged), level, larger=self.search.larger)
+        if not blind:
+            return one
+        # 0 % would read as if nothing had been copied, and not even an exact copy would have counted.
+        note = sentences(f"No estimate: even an exact copy would not stand out: {blind}", RANDOM_PART)
+        unknown = {"estimate": None, "interval": None, "clusters": 0, "method": "none", "evidence": (), "note": note}
+        return Measured(one.finding.model_copy(update=unknown))
 
     def average(self, asked: "Asked", own: Images, values: Floats | Mask, present: Mask, reason: Strings) -> Measured:
         """The finding of a value for each draw that is ``present``, in their order."""

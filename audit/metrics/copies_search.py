@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from audit.errors import InputError
+from audit.metrics.copies_finders import ByLists, ByScan, Finder
 from audit.metrics.copies_sets import Images, References
-from audit.metrics.neighbours import VERSION, Exact, Inverted, Neighbours, Searcher, hamming, recall
-from audit.metrics.sample import Ints, Mask
+from audit.metrics.neighbours import VERSION, Exact, Neighbours, hamming, recall
+from audit.metrics.sample import Ints
 from audit.stats.copies import ChanceTail, Sides, chance_level
 
 __all__ = ["Compared", "Search", "Settings"]
@@ -72,7 +73,8 @@ class Search:
     @property
     def recipe(self) -> str:
         """What is searched and how, for a protocol."""
-        kind = "exact" if self.settings.index == "exact" else f"IVF, 8 bits, {self.settings.lists_searched} lists searched"
+        lists = f"IVF, 8 bits, over both sets as one, {self.settings.lists_searched} lists searched"
+        kind = "exact" if self.settings.index == "exact" else lists
         sides = f"training {self.train.digest} ({self.train.rows})"
         if self.held_out is not None:
             sides += f", held-out {self.held_out.digest} ({self.held_out.rows}), {self.equal} a side"
@@ -102,7 +104,7 @@ class Search:
         queries = self._queries(own)
         if not len(queries) or not k:
             return Neighbours(np.zeros((len(queries), 0)), np.zeros((len(queries), 0), dtype=np.int64))
-        return self._all.search(queries, k)
+        return self._finder.training(queries, k)
 
     def sides(self, own: Images, near: Neighbours) -> Sides | None:
         """Nearest training and held-out image at equal counts; None without a held-out set or without images.
@@ -113,12 +115,7 @@ class Search:
         queries = self._queries(own)
         if self.held_out is None or not self.equal or not len(queries):
             return None
-        all_taken = self.equal == self.train.rows
-        k = near.row.shape[1] if all_taken else 1  # of both sides: more candidates miss the nearest one less often
-        first = near if all_taken else self._training_part.search(queries, k)
-        second = self._held_out_part.search(queries, k)
-        rows = [np.maximum(found.row[:, 0], 0) for found in (first, second)]  # -1 where no list held anything
-        return Sides(first.similarity[:, 0], second.similarity[:, 0], rows[0], rows[1], self.equal)
+        return self._finder.sides(queries, near)
 
     def hashes(self, own: Images) -> tuple[Ints, Ints]:
         """Bits to the nearest training image, plain or mirrored, and which it is; of the draws with fingerprints."""
@@ -136,7 +133,7 @@ class Search:
         queries = self._queries(own)[:RECALL_QUERIES]
         if self.settings.index == "exact" or not len(queries) or not self.train.rows:
             return None
-        return recall(self._all.search(queries, 1), Exact(self.train.vectors).search(queries, 1))
+        return recall(self._finder.training(queries, 1), Exact(self.train.vectors).search(queries, 1))
 
     def _queries(self, own: Images) -> npt.NDArray[np.float32]:
         queries = own.vectors[own.seen]
@@ -148,22 +145,10 @@ class Search:
         return queries
 
     @cached_property
-    def _all(self) -> Searcher:
-        return self._searcher(self.train, None)
-
-    @cached_property
-    def _training_part(self) -> Searcher:
-        return self._searcher(self.train, self.train.equal_part(self.equal))
-
-    @cached_property
-    def _held_out_part(self) -> Searcher:
-        assert self.held_out is not None
-        return self._searcher(self.held_out, self.held_out.equal_part(self.equal))
-
-    def _searcher(self, references: References, only: Mask | None) -> Searcher:
+    def _finder(self) -> Finder:
         if self.settings.index == "exact":
-            return Exact(references.vectors, only)
-        return Inverted(references.vectors, searched=self.settings.lists_searched, only=only)
+            return ByScan(self.train, self.held_out)
+        return ByLists(self.train, self.held_out, self.settings.lists_searched, self.settings.neighbours)
 
 
 def _nearest_hash(own: Images, references: References, rows: int | None = None) -> tuple[Ints, Ints]:

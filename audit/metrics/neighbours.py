@@ -4,7 +4,7 @@ FAISS works with as many threads as OMP_NUM_THREADS says.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import faiss
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from audit.metrics.copies_files import Vectors
 
-__all__ = ["VERSION", "Exact", "Inverted", "Neighbours", "Searcher", "hamming", "recall", "unit"]
+__all__ = ["VERSION", "Exact", "Inverted", "Neighbours", "hamming", "recall", "unit"]
 
 VERSION = str(faiss.__version__)
 QUERIES = 4096
@@ -39,13 +39,6 @@ class Neighbours:
     """(n, k) their rows; -1 where an approximate search found fewer."""
 
 
-class Searcher(Protocol):
-    """Finds nearest neighbours in a reference set."""
-
-    def search(self, queries: Floats, k: int) -> Neighbours:
-        """The k nearest of each of (n, d) queries, by cosine; k at most the number of references."""
-
-
 def unit(vectors: Floats) -> Floats:
     """Vectors of length 1, so that inner products are cosines; a vector of zeros has no direction and stays."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -61,7 +54,7 @@ class Exact:
     """(rows,) which of them take part; None: all."""
 
     def search(self, queries: Floats, k: int) -> Neighbours:
-        """One pass over the references."""
+        """The k nearest of each of (n, d) queries, by cosine, in one pass; k at most the number of references."""
         asked = unit(queries)
         best = np.full((len(asked), k), -np.inf)
         rows = np.full((len(asked), k), -1, dtype=np.int64)
@@ -93,7 +86,7 @@ class Inverted:
 
     Holds width + 8 bytes a reference, up to twice that while lists grow; their centres come from an evenly spread sample
     of at most 64 vectors a list. What is found is measured again in full precision, so cosines are exact, but a neighbour
-    may be missed: see ``recall``.
+    may be missed: see ``recall``. Whichever references are asked for, the lists are the same.
     """
 
     def __init__(self, references: Vectors, *, searched: int, only: Mask | None = None) -> None:
@@ -108,7 +101,8 @@ class Inverted:
         self._only = np.ones(references.rows, dtype=bool) if only is None else only
         taking_part = int(self._only.sum())
         self.lists = max(1, min(MOST_LISTS, taking_part // ROWS_A_LIST))
-        self._index = self._trained(taking_part, searched)
+        self._searched = min(searched, self.lists)
+        self._index = self._trained(taking_part)
         start = 0
         for block in references.blocks():
             places = np.arange(start, start + len(block))
@@ -117,36 +111,60 @@ class Inverted:
             if kept.any():
                 self._index.add_with_ids(unit(block[kept]), places[kept])
 
-    def _trained(self, rows: int, searched: int) -> Any:
+    def _trained(self, rows: int) -> Any:
         width = self.references.width
         centres = faiss.IndexFlatIP(width)
         kind = faiss.ScalarQuantizer.QT_8bit
         index = faiss.IndexIVFScalarQuantizer(centres, width, self.lists, kind, faiss.METRIC_INNER_PRODUCT)
-        index.nprobe = min(searched, self.lists)
         every = max(1, rows // (SAMPLE_A_LIST * self.lists))
-        sample = []
+        parts = []
         start = 0
         for block in self.references.blocks():
             kept = np.flatnonzero(self._only[start : start + len(block)])
-            sample.append(unit(block[kept[::every]]))
+            parts.append(unit(block[kept[::every]]))
             start += len(block)
-        index.train(np.concatenate(sample))
+        sample = np.concatenate(parts)
+        del parts
+        # where the search for centres starts depends on the order, which must not tell of which set a vector is
+        index.train(sample[np.argsort(sample.sum(axis=1), kind="stable")])
         return index
 
-    def search(self, queries: Floats, k: int) -> Neighbours:
-        """Find candidates in the lists, and measure them in one more pass over the references."""
+    def candidates(self, queries: Floats, k: int, among: Mask | None = None) -> Ints:
+        """Rows of about the k nearest, by 8 bits, and a few more.
+
+        Args:
+            queries: (n, d).
+            k: at least 1.
+            among: (rows,) which references may be found; None: all that take part.
+
+        Returns:
+            (n, k + 10) rows; -1 where the lists held fewer.
+        """
+        bits = None if among is None else np.packbits(among, bitorder="little")  # FAISS keeps an address, not the array
+        untyped: Any = faiss  # its stubs know less than the library
+        chosen = None if bits is None else untyped.IDSelectorBitmap(bits)
+        how = untyped.SearchParametersIVF(nprobe=self._searched, sel=chosen)
+        _, found = self._index.search(unit(queries), k + SPARE, params=how)
+        return np.asarray(found, dtype=np.int64)
+
+    def measured(self, queries: Floats, rows: Ints) -> npt.NDArray[np.float64]:
+        """(n, m) cosines of (n, d) queries with the references in (n, m) rows; -1 for a row of -1. One more pass."""
         asked = unit(queries)
-        _, found = self._index.search(asked, k + SPARE)
-        similarity = np.full(found.shape, -1.0)
+        similarity = np.full(rows.shape, -1.0)
         start = 0
         for block in self.references.blocks():
-            query, place = np.nonzero((found >= start) & (found < start + len(block)))
-            near = unit(block[found[query, place] - start]) if len(query) else block[:0]
+            query, place = np.nonzero((rows >= start) & (rows < start + len(block)))
+            near = unit(block[rows[query, place] - start]) if len(query) else block[:0]
             similarity[query, place] = np.einsum("ij,ij->i", asked[query], near, dtype=np.float64)
             start += len(block)
+        return similarity.clip(-1, 1)
+
+    def search(self, queries: Floats, k: int, among: Mask | None = None) -> Neighbours:
+        """The k nearest of what the lists hold; ``among``: see ``candidates``."""
+        found = self.candidates(queries, k, among)
+        similarity = self.measured(queries, found)
         order = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
-        values, rows = np.take_along_axis(similarity, order, 1), np.take_along_axis(found, order, 1)
-        return Neighbours(values.clip(-1, 1), rows.astype(np.int64))
+        return Neighbours(np.take_along_axis(similarity, order, 1), np.take_along_axis(found, order, 1))
 
 
 def recall(found: Neighbours, exact: Neighbours, slack: float = 1e-5) -> float:

@@ -193,6 +193,19 @@ class ChanceTail:
         fit = _exponential_fit(excess, rng)
         return cls(distances, float(distances[m]) if fit >= REJECTED else None, mean, m, fit)
 
+    def needed(self, images: int, level: float, *, larger: float = 1.0) -> str:
+        """Why no image, however near, could be significant among ``images``; empty where one could.
+
+        Where ranks are all there is, the smallest p-value is about 1 / n: that of one image among as many.
+        """
+        if images * float(self.p_values(np.ones(1), larger=larger)[0]) <= level:
+            return ""
+        if self.start is None and self.fit is None:
+            return f"{len(self.distances)} images give ranks only; {LEAST_IN_TAIL * TAIL_SHARE} are needed for more"
+        if self.start is None:
+            return f"no power law fits near neighbours here (p {self.fit:.3f}), and ranks cannot show a single image"
+        return f"{self.inside} near neighbours are too few to tell so small a chance among {images} images"
+
     @property
     def method(self) -> str:
         """How p-values are found, in words."""
