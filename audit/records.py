@@ -356,6 +356,8 @@ class RunManifest(Record):
     """The same names -> what decides numbers besides parameters: backend, dtype, library versions."""
     references: dict[str, dict[str, str]] = {}
     """Name of each distribution that shares were laid beside -> its title, dated, source, caveats."""
+    image_sets: tuple[str, ...] = ()
+    """Generators that metrics compare with (reference, training and held-out sets, galleries); they are not audited."""
     settings: dict[str, dict[str, str]] = {}
     """Generator name -> scheduler, steps, guidance, dtype, safety checker and the like, as they were in force."""
     people: dict[str, Literal["attributes", "identity"]] = {}

@@ -172,6 +172,7 @@ def _begin(plan: Plan, store: RunStore) -> RunManifest:
         keys=keys,
         numerics=numerics,
         people=_people(plan),
+        image_sets=tuple(sorted(plan.references)),
         settings={generator.name: generator.component.settings() for generator in plan.generators},
         packs=packs,
         unpinned=tuple(pack for pack in packs if catalogue()[pack].unpinned),

@@ -82,8 +82,9 @@ def drawn(audited: Audited) -> Drawn:
     for cost in audited.manifest.costs:
         by_name[cost.name] += cost.images if cost.stage == "generate" else 0
     own = set(audited_generators(audited.findings))
-    baselines = dict.fromkeys(finding.baseline for finding in audited.findings if finding.baseline)
-    references = tuple((name, by_name[name]) for name in baselines if name not in own and by_name[name])
+    baselines = (finding.baseline for finding in audited.findings if finding.baseline)
+    sets = dict.fromkeys((*audited.manifest.image_sets, *baselines))  # a held-out set is nobody's baseline
+    references = tuple((name, by_name[name]) for name in sets if name not in own and by_name[name])
     if by_name.total() != whole:
         return Drawn(whole, ())
     return Drawn(whole - sum(n for _, n in references), references)

@@ -173,6 +173,11 @@ def test_references_are_counted_apart_where_the_records_tell() -> None:
     assert (known.audited, known.references) == (3, (("photos", 5),))
     unknown = drawn(audited([one], counts={"made": 9}, costs=costs))
     assert (unknown.audited, unknown.references) == (9, ())
+    held_out = drawn(audited([one], counts={"made": 8}, costs=costs, image_sets=("photos",)))
+    alone = drawn(
+        audited([one.model_copy(update={"baseline": ""})], counts={"made": 8}, costs=costs, image_sets=("photos",))
+    )
+    assert held_out == alone == known  # a held-out set is nobody's baseline, and not audited either
 
 
 def test_perceived_attributes_are_spoken_of_only_where_people_were_looked_at() -> None:
