@@ -296,6 +296,5 @@ def _faces(store: RunStore, manifest: RunManifest) -> Callable[[str], Sequence[B
 
 def render(store: RunStore, use: Use) -> tuple[str, bytes]:
     """Draw a report of a run: its file name and bytes."""
-    report = build("reports", use)
-    assert isinstance(report, Report)
+    assert isinstance(report := build("reports", use), Report)
     return report.filename, report.render(audited(store))
