@@ -78,9 +78,8 @@ class _Session:
             manifest = _checked(store, manifest, self.checks)  # also where the session is stopped
         estimators = check_estimators()
         write_results(store, measured)
-        counts = {str(item["values"]): item["counts"] for item in pc.value_counts(table.draws["outcome"]).to_pylist()}
         done = {
-            "counts": counts,
+            "counts": {str(one["values"]): one["counts"] for one in pc.value_counts(table.draws["outcome"]).to_pylist()},
             "costs": _added(manifest.costs, self.costs, costs),
             "checks": (*estimators, *manifest.checks, *unreadable(plan, table)),
             "notes": tuple(dict.fromkeys([*without_labels(manifest.notes), *self.notes, *told_of_labels(labels)])),
@@ -296,5 +295,6 @@ def _faces(store: RunStore, manifest: RunManifest) -> Callable[[str], Sequence[B
 
 def render(store: RunStore, use: Use) -> tuple[str, bytes]:
     """Draw a report of a run: its file name and bytes."""
-    assert isinstance(report := build("reports", use), Report)
+    report = build("reports", use)
+    assert isinstance(report, Report)
     return report.filename, report.render(audited(store))

@@ -24,10 +24,10 @@ def markdown(section: Section) -> str:
     return "\n".join(lines)
 
 
-def _made(part: str) -> str:
+def _made(part: str, at: str) -> str:
     found = versions()
     named = ", ".join(f"{name} {found[name]}" for name in ("python", "numpy", "onnxruntime", "torch") if name in found)
-    return f"Made by `python -m benchmarks.people {part} --save` at revision {revision()} with {named}."
+    return f"Made by `python -m benchmarks.people {part} --save` at revision {at} with {named}."
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     if unknown := [part for part in chosen.parts if part not in PARTS]:
         parser.error(f"no part {unknown[0]!r}; parts: {', '.join(PARTS)}")
-    kept = True
+    kept, at = True, revision()  # asked before a saved table makes the checkout dirty
     for part in chosen.parts or PARTS:
         texts = []
         for section in importlib.import_module(f"benchmarks.people.{part}").sections():
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
             kept &= all(promise.kept for promise in section.promises)
         if chosen.save:
             SAVED.mkdir(exist_ok=True)
-            (SAVED / f"{part}.md").write_text("\n\n".join([*texts, _made(part)]) + "\n")
+            (SAVED / f"{part}.md").write_text("\n\n".join([*texts, _made(part, at)]) + "\n")
     return 0 if kept else 1
 
 
