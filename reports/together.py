@@ -42,9 +42,10 @@ def cell_label(finding: Finding, group: Sequence[Finding], shared: frozenset[str
         finding: one of the group.
         group: all that stand together.
         shared: axes on which they agree.
-        cell_first: name the generator last, where there is little room and the end may be cut.
+        cell_first: for a chart, whose title names the axes: levels alone, and the generator last, since there is little
+            room and the end may be cut.
     """
-    parts = [_where_words(finding, shared)]
+    parts = [_where_words(finding, shared, named=not cell_first)]
     if len({(f.generator, f.baseline) for f in group}) > 1:
         who = finding.generator + (f" vs {finding.baseline}" if finding.baseline else "")
         parts = [*parts, who] if cell_first else [who, *parts]
@@ -58,10 +59,11 @@ def where_words(finding: Finding) -> str:
     return clip(clean(finding.generator), 60) + (f", {cell}" if cell and not told else "")
 
 
-def _where_words(finding: Finding, leave_out: frozenset[str]) -> str:
+def _where_words(finding: Finding, leave_out: frozenset[str], *, named: bool = True) -> str:
     """``feminine``, ``baker minus pilot``, ``nurse, feminine``, ``age older, occupation nurse, feminine``.
 
-    What is no difference of two levels is ``compared with`` what it is against.
+    What is no difference of two levels is ``compared with`` what it is against. Axes go without their names where there is
+    one, or where they are not to be ``named``.
     """
     where = {name: level for name, level in sorted(finding.where.items()) if name not in leave_out}
     off = finding.where.get(AGAINST)
@@ -72,7 +74,7 @@ def _where_words(finding: Finding, leave_out: frozenset[str]) -> str:
             joined = "minus" if finding.metric.endswith("difference") else "compared with"
             where["minus"] = f"{finding.where[from_axes[0]]} {joined} {off}"
     axes = [name for name in where if name not in IN_THE_TITLE]
-    alone = len(axes) == 1 or off is not None
+    alone = len(axes) == 1 or off is not None or not named
     parts = [where[name] if alone else f"{_plain(name)} {where[name]}" for name in axes]
     parts += [level for name, level in where.items() if name in IN_THE_TITLE]
     return ", ".join(clip(clean(part), 80) for part in parts)

@@ -30,3 +30,7 @@ def test_the_only_axis_goes_without_its_name_and_the_cell_before_the_generator()
 def test_several_axes_keep_their_names() -> None:
     found = group(("g", {"age": "older", "occupation": "nurse"}), ("g", {"age": "young", "occupation": "pilot"}))
     assert cell_label(found[0], found, shared_axes(found)) == "age older, occupation nurse"
+    chart = chart_of(found)
+    assert chart is not None
+    assert {row.label for row in chart.rows} == {"older, nurse", "young, pilot"}  # its title names the axes
+    assert "by age and occupation" in chart.title
