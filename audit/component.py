@@ -140,6 +140,10 @@ class Scorer(Component, ABC):
     def open(self, device: str) -> AbstractContextManager[ScoreBatch]:
         """Load the model, yield a function that scores a batch, give the memory back."""
 
+    def protocol_name(self) -> str:
+        """What the protocol id of its columns begins with: a reader's name of the recipe; the digest follows."""
+        return type(self).__name__.lower()
+
     def requires(self) -> tuple[str, ...]:
         """Names (in the spec) of scorers whose rows of the same image it needs."""
         return ()

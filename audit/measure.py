@@ -134,9 +134,7 @@ def _context(plan: Plan, table: ScoreTable) -> Context:
         confidence=plan.spec.confidence,
         seed=plan.spec.seed,
         columns=plan.columns,
-        protocols={
-            scorer.name: f"{scorer.component.__class__.__name__.lower()}-{short(scorer.key)}" for scorer in plan.scorers
-        },
+        protocols={s.name: f"{s.component.protocol_name()}-{short(s.key)}" for s in plan.scorers},
         recipes={scorer.name: scorer.recipe for scorer in plan.scorers},
         references={reference.name: reference.component for reference in plan.distributions},
         reference_ids={reference.name: short(reference.key) for reference in plan.distributions},

@@ -3,6 +3,7 @@
 import mmap
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from audit.errors import InputError, OutOfMemory, PluginError
@@ -14,11 +15,16 @@ try:
 except ImportError:  # a plugin may need it for some of its parameters only
     onnxruntime = None
 
-__all__ = ["external_files", "open_session", "providers", "require_onnxruntime", "runtime"]
+__all__ = ["external_files", "has_onnxruntime", "open_bytes", "open_session", "providers", "require_onnxruntime", "runtime"]
 
 # In ONNX's encoding a tensor that lies in another file says so by the pair ("location", relative path).
 LOCATION = re.compile(rb"\n\x08location\x12([\x01-\x7f]|[\x80-\xff][\x01-\x7f])")
 ERRORS_ONLY = 3  # its warnings about nodes left on the CPU are no news to a user
+
+
+def has_onnxruntime() -> bool:
+    """Whether onnxruntime is installed."""
+    return onnxruntime is not None
 
 
 def require_onnxruntime() -> None:
@@ -85,24 +91,39 @@ def open_session(path: Path, device: str, *, any_size: bool = False) -> "onnxrun
         OutOfMemory: the device cannot hold it.
         PluginError: onnxruntime is not installed, or fell back to the CPU where the numbers' identity names the GPU.
     """
-    wanted = providers(device)
     beside = external_files(path)
     if any_size and beside:
         raise InputError(f"{path}: keeps tensors in {beside[0].name!r}; a model that is opened for any size is one file")
+    return _session(lambda: free_sizes(path.read_bytes()) if any_size else str(path), device, str(path))
+
+
+def open_bytes(model: bytes, device: str, name: str) -> "onnxruntime.InferenceSession":
+    """Open a model that was made here and refers to no file.
+
+    Args:
+        name: what it is, for errors.
+
+    Raises:
+        As ``open_session``.
+    """
+    return _session(lambda: model, device, name)
+
+
+def _session(model: Callable[[], bytes | str], device: str, name: str) -> "onnxruntime.InferenceSession":
+    wanted = providers(device)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
     options.use_deterministic_compute = True
     try:
-        model = free_sizes(path.read_bytes()) if any_size else str(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of a provider that is not there; checked below
-            session = onnxruntime.InferenceSession(model, options, providers=wanted)
+            session = onnxruntime.InferenceSession(model(), options, providers=wanted)
     except Exception as error:  # onnxruntime's exceptions have no common base of their own
         reason = first_line(error)
         if memory_ran_out(error):
-            raise OutOfMemory(f"{path}: the device's memory cannot hold the model ({reason})") from error
+            raise OutOfMemory(f"{name}: the device's memory cannot hold the model ({reason})") from error
         raise InputError(
-            f"{path}: onnxruntime {onnxruntime.__version__} cannot read it as an ONNX model ({reason})"
+            f"{name}: onnxruntime {onnxruntime.__version__} cannot read it as an ONNX model ({reason})"
         ) from error
     if session.get_providers()[0] != wanted[0][0]:
         raise PluginError(

@@ -10,7 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["FidInception"]
+__all__ = ["WIDTH", "FidInception"]
+
+WIDTH = 2048
+"""Numbers in a vector."""
 
 Step = str | tuple[str, ...]
 """A layer, or layers that see the same input and whose outputs are joined."""

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from audit.errors import InputError, OutOfMemory
 from audit.model_files.failures import first_line, memory_ran_out
-from audit.model_files.onnx_file import open_session
+from audit.model_files.onnx_file import open_bytes, open_session
 
 if TYPE_CHECKING:
     import onnxruntime
 
-__all__ = ["Floats", "Maps", "open_model", "open_outputs"]
+__all__ = ["Floats", "Maps", "open_made", "open_model", "open_outputs"]
 
 Floats = npt.NDArray[np.float32]
 IMAGES = "expected one float32 input of shape (n, 3, height, width)"
@@ -44,6 +44,20 @@ def open_model(path: Path, device: str) -> Callable[[Floats], Floats]:
         return np.concatenate([_run(session, inputs[0].name, part, path)[0] for part in parts])
 
     return run
+
+
+def open_made(model: bytes, name: str) -> Callable[[Floats], Floats]:
+    """Open a model that was made here, of one float32 input and one output, on the CPU.
+
+    Args:
+        name: what it is, for errors.
+
+    Raises:
+        As ``open_model``.
+    """
+    session = open_bytes(model, "cpu", name)
+    given = session.get_inputs()[0].name
+    return lambda batch: _run(session, given, batch, Path(name))[0]
 
 
 @dataclass(frozen=True, slots=True)
