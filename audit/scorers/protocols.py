@@ -47,8 +47,10 @@ INCEPTION = "inception-v3-fid"
 MIDDLE: Triple = (128 / 255,) * 3
 """x / 128 - 1: the three libraries take 128 off and divide by it, not the 2 x / 255 - 1 of pytorch-fid."""
 LITE0_MEAN: Triple = (127 / 255,) * 3
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {
     "fid-inception-clean": Protocol("clean-fid, mode clean", INCEPTION, "bicubic_pil", 299, MIDDLE, MIDDLE, 2048),
