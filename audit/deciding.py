@@ -1,11 +1,11 @@
-"""What would decide an inconclusive verdict: how much more data, and of which kind."""
+"""What would decide a verdict: how much more data and of which kind, or how two findings come to be of one recipe."""
 
 import math
 from dataclasses import dataclass
 
 from audit.records import Finding, Interval
 
-__all__ = ["Judged", "more_needed"]
+__all__ = ["Judged", "how_to_compare", "more_needed"]
 
 MOST = 1000
 """Times as much data: more than this is no advice."""
@@ -13,6 +13,9 @@ LABELLED = {
     "labels": "images that people labelled",
     "confusion matrix": "labelled images behind the confusion matrix",
 }
+CORRECTED = "; corrected by "
+CORRECT_BOTH = "import labels (or state the same calibration) for both runs, or gate `uncorrected_share`"
+SAME_RECIPE = "make both runs with the same scorers, weights, versions and n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +64,34 @@ def _more_labelled(factor: float, units: str, judged: Judged, labelled: str) -> 
             return f"about {alone:.2g} times as many {labelled}, if the estimate stays where it is; {why}"
     both = f"about {factor:.2g} times as many {units}, and as many times the {labelled}"
     return f"{both}, if the estimate stays where it is; either alone may not do"
+
+
+def how_to_compare(new: str, base: str) -> str:
+    """What makes two findings comparable whose protocol ids differ.
+
+    Where the ids of one scorer in them have different names, such as ``features=fid-inception-clean-0123abcd``, it names
+    the setting and the commands: stored images are scored again, nothing is drawn.
+    """
+    if new.partition(CORRECTED)[0] == base.partition(CORRECTED)[0]:
+        return CORRECT_BOTH
+    here, there = _scorers(new), _scorers(base)
+    for scorer, found in here.items():
+        name, other = (text.rpartition("-")[0] for text in (found, there.get(scorer, "")))
+        if other and name != other:
+            named = next((one for one in (other, name) if "-" in one), "NAME")
+            return (
+                f"scorer {scorer} follows {name} here and {other} in the baseline: score the stored images of one run again "
+                f"by the other's protocol, as in `imgaudit score RUN --set scorers.{scorer}.params.protocol={named}`"
+            )
+        if other and found != there[scorer]:
+            return (
+                f"scorer {scorer} has other weights, parameters, versions or device here than in the baseline (see "
+                "`imgaudit compare`): make them equal, then score the stored images again by `imgaudit score RUN`"
+            )
+    return SAME_RECIPE
+
+
+def _scorers(protocol: str) -> dict[str, str]:
+    """Scorer -> its protocol id, of the parts ``name=id`` of a finding's protocol."""
+    pairs = (part.partition("=") for part in protocol.split("; "))
+    return {name: found for name, equals, found in pairs if equals and name.replace("_", "").isalnum()}

@@ -8,7 +8,7 @@ probability (1 - confidence) / 2. All findings that a rule names must pass, whic
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from audit.deciding import Judged, more_needed
+from audit.deciding import Judged, how_to_compare, more_needed
 from audit.records import Check, Finding, Interval, Verdict
 from audit.results import Results
 from audit.rules import POINTS, SHARES, limit_fault, named_by, what_there_is
@@ -23,8 +23,6 @@ PERCENT = {**dict.fromkeys(SHARES, "%"), POINTS: "points"}
 """Units of parts of a whole, which readers see in per cent, and of their differences: percentage points."""
 NO_GATE = Verdict(gate="all instruments pass their checks", finding="", outcome="pass", reason="")
 """What a run without gates is judged by."""
-CORRECTED = "; corrected by "
-CORRECT_BOTH = "import labels (or state the same calibration) for both runs, or gate `uncorrected_share`"
 
 
 def exit_code(verdicts: tuple[Verdict, ...]) -> int:
@@ -157,9 +155,7 @@ def protocols_differ(new: Finding, base: Finding) -> tuple[str, str] | None:
     """Why two findings of one metric are not of one recipe, and what would help; None where they are."""
     if new.protocol != base.protocol:
         reason = f"protocols differ: {new.protocol} here, {base.protocol} in the baseline"
-        if new.protocol.partition(CORRECTED)[0] == base.protocol.partition(CORRECTED)[0]:
-            return reason, CORRECT_BOTH
-        return reason, "make both runs with the same scorers, weights, versions and n"
+        return reason, how_to_compare(new.protocol, base.protocol)
     if new.unit == "proportion" and new.confidence != base.confidence:
         reason = f"confidences differ: {100 * new.confidence:g} % here, {100 * base.confidence:g} % in the baseline"
         return reason, "measure both runs with the same confidence"
