@@ -80,8 +80,8 @@ def how_to_compare(new: str, base: str) -> str:
         if other and name != other:
             named = next((one for one in (other, name) if "-" in one), "NAME")
             return (
-                f"scorer {scorer} follows {name} here and {other} in the baseline: score the stored images of one run again "
-                f"by the other's protocol, as in `imgaudit score RUN --set scorers.{scorer}.params.protocol={named}`"
+                f"scorer {scorer} follows {name} here and {other} in the baseline: score the stored images of one run "
+                f"again by the other's protocol, as in `imgaudit score RUN --set scorers.{scorer}.params.protocol={named}`"
             )
         if other and found != there[scorer]:
             return (
