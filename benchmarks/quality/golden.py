@@ -61,9 +61,14 @@ def drawn(height: int, width: int, variant: int = 0) -> npt.NDArray[np.uint8]:
 def peers() -> dict[str, Resizer]:
     """Kernel -> the namesake's own code."""
     sys.modules.setdefault("clip", types.ModuleType("clip"))  # clean-fid's CLIP preparation imports it and needs it not
-    from cleanfid.clip_features import img_preprocess_clip
-    from cleanfid.resize import make_resizer
-    from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
+    try:
+        from cleanfid.clip_features import img_preprocess_clip
+        from cleanfid.resize import make_resizer
+        from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
+    except ImportError as error:
+        raise click.ClickException(
+            f"{error}; the first lines of {__file__} say how to make the peers importable"
+        ) from error
 
     def clean(image: npt.NDArray[np.uint8], side: int) -> Floats:
         return make_resizer("PIL", False, "bicubic", (side, side))(image).transpose(2, 0, 1)
